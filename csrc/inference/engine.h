@@ -1,0 +1,63 @@
+// The engine contract: all that the core knows of OpenVINO, TensorRT and their like.
+//
+// An Engine is one loaded model version. It makes instances; an instance executes one batch at a time. Copies that
+// should overlap with execution overlap by having two instances.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "inference/model_signature.h"
+#include "tensor/tensor_view.h"
+
+namespace pyserver {
+
+// Alike instances. Instances of one group may run at the same time; instances of different groups compete for the same
+// cores, and the batcher keeps them from running together.
+struct InstanceGroup {
+  int count = 1;
+  // CPU threads of each instance; 0 where the engine does not say.
+  int threads = 0;
+};
+
+// Not thread-safe: one thread at a time, though not always the same.
+class EngineInstance {
+ public:
+  virtual ~EngineInstance() = default;
+
+  // Executes one batch and returns when it is done.
+  //
+  // `inputs` has one tensor for each input of the signature, in its order, its shape with the batch dimension where the
+  // model batches; an absent optional input has no bytes and a default-made (scalar, nameless) view. They are checked
+  // against the signature, and stay valid until the next call. Their bytes begin at a multiple of the element's size.
+  //
+  // On success `outputs` (empty on entry) gets one tensor for each output of the signature, in its order. Their memory
+  // is valid until the next execute(), or the end of this instance or of `inputs`, whichever comes first.
+  // A failure is the model's: it fails the whole batch, with a message that need not name the model.
+  virtual Status execute(std::span<const TensorView> inputs, std::vector<TensorView>& outputs) = 0;
+};
+
+// Thread-safe. Must outlive its instances.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // Such as "openvino"; and where it runs, such as "CPU".
+  virtual std::string_view name() const noexcept = 0;
+  virtual std::string_view device() const noexcept = 0;
+
+  // Complete: what the model's files say, with the configuration applied.
+  virtual const ModelSignature& signature() const noexcept = 0;
+
+  // At least one; from the one that answers a lone request soonest to the one that answers the most requests.
+  virtual std::vector<InstanceGroup> instance_groups() const = 0;
+
+  // `group` is an index of instance_groups(). Called `count` times for each group.
+  virtual Result<std::unique_ptr<EngineInstance>> create_instance(std::size_t group) = 0;
+};
+
+}  // namespace pyserver
