@@ -1,0 +1,91 @@
+// ModelRuntime: one loaded model version at work: its engine, its queue and the threads of its instances.
+//
+// Life: warm_up() as often as wanted → start() → submit() from any thread → stop(). The owner must call stop() before it
+// lets the last reference go: the threads end there. submit(), drop_cancelled() and the getters are thread-safe; the
+// others belong to the owner.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "batching/batch_assembler.h"
+#include "batching/dynamic_batcher.h"
+#include "inference/engine.h"
+#include "inference/request.h"
+#include "memory/buffer_pool.h"
+#include "metrics/model_metrics.h"
+
+namespace pyserver {
+
+class ModelRuntime {
+ public:
+  // `clock` must outlive the runtime.
+  ModelRuntime(std::string model, std::int64_t version, std::unique_ptr<Engine> engine, BatchSettings settings,
+               std::shared_ptr<BufferPool> pool, Clock& clock);
+  ~ModelRuntime();
+
+  // Creates the instances and their threads. The status of the first instance that could not be made.
+  Status start();
+
+  // Executes every instance once with inputs of zeros, of `rows` rows where the model batches. Before start() only.
+  // FAILED_PRECONDITION where an input has free dimensions, since there is no telling which sizes the model takes.
+  Status warm_up(std::int64_t rows);
+
+  // Checks the request against the signature (INVALID_ARGUMENT), arranges its inputs in the signature's order and queues
+  // it. The request is finished in any case, by a status if need be; nothing is returned to the caller.
+  void submit(std::unique_ptr<Request> request);
+
+  void drop_cancelled() { batcher_.drop_cancelled(); }
+
+  // Waits until nobody holds a lease (so nothing waits and nothing runs), or until `patience` is over; then ends the
+  // threads. What still waits then is finished with UNAVAILABLE; what runs is finished well. True where nothing waited.
+  // A second call returns true at once.
+  bool stop(std::chrono::milliseconds patience);
+
+  const std::string& model() const noexcept { return model_; }
+  std::int64_t version() const noexcept { return version_; }
+  const Engine& engine() const noexcept { return *engine_; }
+  const BatchSettings& batch_settings() const noexcept { return settings_; }
+  ModelMetrics& metrics() noexcept { return metrics_; }
+  std::size_t queue_depth() const { return batcher_.depth(); }
+
+ private:
+  friend class ModelTable;
+  friend class RuntimeLease;
+
+  struct Instance {
+    std::size_t group;
+    std::unique_ptr<EngineInstance> engine;
+    std::unique_ptr<BatchAssembler> assembler;
+    std::thread thread;
+  };
+
+  void run(Instance& instance);
+  void execute(Instance& instance, Batch& batch);
+  void execute_alone(Instance& instance, Batch& batch);
+  Status create_instances();
+
+  const std::string model_;
+  const std::int64_t version_;
+  const std::unique_ptr<Engine> engine_;
+  const BatchSettings settings_;
+  const std::shared_ptr<BufferPool> pool_;
+  Clock& clock_;
+  ModelMetrics metrics_;
+  DynamicBatcher batcher_;
+  std::vector<Instance> instances_;
+  bool stopped_ = false;
+
+  // Requests between ModelTable::find() and their answer.
+  std::mutex leases_mutex_;
+  std::condition_variable no_leases_;
+  std::int64_t leases_ = 0;  // guarded by leases_mutex_
+};
+
+}  // namespace pyserver
