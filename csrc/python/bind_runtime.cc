@@ -1,0 +1,82 @@
+#include "python/bindings.h"
+#include "python/core.h"
+
+namespace py = pybind11;
+
+namespace pyserver {
+namespace {
+
+BatchSettings make_batch_settings(std::int64_t max_queue_delay_us, std::vector<std::int64_t> preferred_batch_sizes,
+                                  std::size_t max_queue_size, std::uint32_t priority_levels,
+                                  std::int64_t default_timeout_us) {
+  BatchSettings settings;
+  settings.max_queue_delay = std::chrono::microseconds(max_queue_delay_us);
+  settings.preferred_batch_sizes = std::move(preferred_batch_sizes);
+  settings.max_queue_size = max_queue_size;
+  settings.priority_levels = priority_levels;
+  settings.default_timeout = std::chrono::microseconds(default_timeout_us);
+  return settings;
+}
+
+std::int64_t in_microseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+std::unique_ptr<RuntimeHolder> make_runtime(Core& core, std::string model, std::int64_t version, EngineHolder& engine,
+                                            const BatchSettings& settings) {
+  engine.get();  // throws where it is taken
+  return std::make_unique<RuntimeHolder>(std::make_shared<ModelRuntime>(
+      std::move(model), version, std::move(engine.engine), settings, core.pool, core.clock));
+}
+
+bool stop(RuntimeHolder& holder, double patience_s) {
+  const auto patience = std::chrono::duration<double>(std::max(patience_s, 0.0));
+  return holder.runtime->stop(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+}
+
+}  // namespace
+
+RuntimeHolder::~RuntimeHolder() {
+  // Python destroys objects with the GIL held; the instances' threads do not need it, but others may meanwhile.
+  py::gil_scoped_release release;
+  runtime->stop(std::chrono::milliseconds(0));
+  runtime.reset();
+}
+
+void bind_runtime(py::module_& module) {
+  py::class_<BatchSettings>(module, "BatchSettings")
+      .def(py::init(&make_batch_settings), py::kw_only(), py::arg("max_queue_delay_us") = 0,
+           py::arg("preferred_batch_sizes") = std::vector<std::int64_t>{},
+           py::arg("max_queue_size") = BatchSettings().max_queue_size,
+           py::arg("priority_levels") = BatchSettings().priority_levels, py::arg("default_timeout_us") = 0)
+      .def_property_readonly("max_queue_delay_us",
+                             [](const BatchSettings& settings) { return in_microseconds(settings.max_queue_delay); })
+      .def_readonly("preferred_batch_sizes", &BatchSettings::preferred_batch_sizes)
+      .def_readonly("max_queue_size", &BatchSettings::max_queue_size)
+      .def_readonly("priority_levels", &BatchSettings::priority_levels)
+      .def_property_readonly("default_timeout_us",
+                             [](const BatchSettings& settings) { return in_microseconds(settings.default_timeout); });
+
+  using Runtime = RuntimeHolder;
+  py::class_<Runtime>(module, "ModelRuntime")
+      // The core's pool and clock serve the runtime as long as it lives.
+      .def(py::init(&make_runtime), py::keep_alive<1, 2>(), py::arg("core"), py::arg("model"), py::arg("version"),
+           py::arg("engine"), py::arg("settings"))
+      .def("warm_up", [](Runtime& self, std::int64_t rows) { throw_unless_ok(self.runtime->warm_up(rows)); },
+           py::arg("rows"), py::call_guard<py::gil_scoped_release>())
+      .def("start", [](Runtime& self) { throw_unless_ok(self.runtime->start()); },
+           py::call_guard<py::gil_scoped_release>())
+      .def("stop", &stop, py::arg("patience_s"), py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("model", [](const Runtime& self) { return self.runtime->model(); })
+      .def_property_readonly("version", [](const Runtime& self) { return self.runtime->version(); })
+      .def_property_readonly("engine", [](const Runtime& self) { return self.runtime->engine().name(); })
+      .def_property_readonly("device", [](const Runtime& self) { return self.runtime->engine().device(); })
+      .def_property_readonly("signature", [](const Runtime& self) { return self.runtime->engine().signature(); })
+      .def_property_readonly("instance_groups",
+                             [](const Runtime& self) { return self.runtime->engine().instance_groups(); })
+      .def_property_readonly("batch_settings", [](const Runtime& self) { return self.runtime->batch_settings(); })
+      .def_property_readonly("queue_depth", [](const Runtime& self) { return self.runtime->queue_depth(); })
+      .def("metrics", [](const Runtime& self) { return self.runtime->metrics().snapshot(); });
+}
+
+}  // namespace pyserver

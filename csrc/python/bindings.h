@@ -1,0 +1,43 @@
+// What the files of this folder share. The only folder that includes pybind11.
+#pragma once
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+
+#include "base/status.h"
+#include "inference/engine.h"
+#include "tensor/shape.h"
+
+namespace pyserver {
+
+// A Status on its way to Python, where it is StatusError.
+struct StatusException {
+  Status status;
+};
+
+inline void throw_unless_ok(const Status& status) {
+  if (!status.ok()) throw StatusException{status};
+}
+template <typename T>
+T value_or_throw(Result<T> result) {
+  throw_unless_ok(result.status());
+  return *std::move(result);
+}
+
+// pyserver._core.Engine: an engine until a runtime takes it.
+struct EngineHolder {
+  std::unique_ptr<Engine> engine;
+  const Engine& get() const;  // throws ValueError once it is taken
+};
+
+pybind11::tuple to_tuple(const Shape& shape);
+Shape to_shape(const std::vector<std::int64_t>& dimensions);
+
+void bind_core(pybind11::module_& module);
+void bind_engines(pybind11::module_& module);
+void bind_metrics(pybind11::module_& module);
+void bind_runtime(pybind11::module_& module);
+
+}  // namespace pyserver

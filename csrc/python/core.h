@@ -1,0 +1,36 @@
+// Core: the composition root of what all models share, as pyserver._core.Core.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "memory/allocator.h"
+#include "memory/buffer_pool.h"
+#include "python/completion_queue.h"
+#include "server/infer_service.h"
+#include "server/model_table.h"
+
+namespace pyserver {
+
+// Members are destroyed from the last to the first: whatever uses another stands behind it.
+struct Core {
+  explicit Core(BufferPoolLimits limits) : pool(BufferPool::create(allocator, limits)) {}
+
+  SteadyClock clock;
+  HostAllocator allocator;
+  std::shared_ptr<BufferPool> pool;
+  CompletionQueue completions;
+  ModelTable models;
+  InferService service{models, *pool, clock};
+};
+
+// pyserver._core.ModelRuntime. A runtime must be stopped before it goes; Python may forget to.
+struct RuntimeHolder {
+  std::shared_ptr<ModelRuntime> runtime;
+  explicit RuntimeHolder(std::shared_ptr<ModelRuntime> owned) : runtime(std::move(owned)) {}
+  RuntimeHolder(const RuntimeHolder&) = delete;
+  RuntimeHolder& operator=(const RuntimeHolder&) = delete;
+  ~RuntimeHolder();
+};
+
+}  // namespace pyserver

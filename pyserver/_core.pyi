@@ -1,0 +1,240 @@
+"""The C++ core. Everything that happens on every request happens in here, without the GIL."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+class StatusError(Exception):
+    """A failed operation of the core."""
+
+    code: Final[int]  # a canonical gRPC status code
+    message: Final[str]
+
+class TensorSpec:
+    """What a model takes or gives under one name. `shape`: -1 is free; no batch dimension where the model batches."""
+
+    def __init__(self, name: str, datatype: str, shape: Sequence[int], *, optional: bool = False) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def datatype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def optional(self) -> bool: ...
+
+class ModelSignature:
+    @property
+    def inputs(self) -> list[TensorSpec]: ...
+    @property
+    def outputs(self) -> list[TensorSpec]: ...
+    @property
+    def max_batch_size(self) -> int:
+        """Rows; 0: the model does not batch."""
+
+class InstanceGroup:
+    @property
+    def count(self) -> int: ...
+    @property
+    def threads(self) -> int: ...
+
+class Engine:
+    """One loaded model version. Moves into the ModelRuntime that is made of it; not usable after that."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def signature(self) -> ModelSignature: ...
+    @property
+    def instance_groups(self) -> list[InstanceGroup]: ...
+
+def identity_engine(
+    *,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    max_batch_size: int,
+    delay_us: int = 0,
+    instances: int = 1,
+) -> Engine:
+    """Raises StatusError."""
+
+def openvino_engine(
+    path: str,
+    *,
+    threads: int,
+    max_batch_size: int | None = None,
+    inputs: Sequence[TensorSpec] = (),
+    outputs: Sequence[TensorSpec] = (),
+    instances: int = 0,
+    plan: str = "adaptive",  # adaptive | latency | throughput
+    precision: str = "f32",
+    pinning: bool | None = None,
+    cache_folder: str = "",
+    properties: Mapping[str, str] = {},
+) -> Engine:
+    """Loads what OpenVINO reads; `inputs`, `outputs` and `max_batch_size` override what the model says.
+
+    Raises StatusError. Releases the GIL.
+    """
+
+def inspect_openvino_model(path: str) -> ModelSignature:
+    """What the model's files say; nothing is compiled. Raises StatusError. Releases the GIL."""
+
+def openvino_version() -> str: ...
+
+class BatchSettings:
+    def __init__(
+        self,
+        *,
+        max_queue_delay_us: int = 0,
+        preferred_batch_sizes: Sequence[int] = (),
+        max_queue_size: int = 1024,
+        priority_levels: int = 1,
+        default_timeout_us: int = 0,
+    ) -> None: ...
+    @property
+    def max_queue_delay_us(self) -> int: ...
+    @property
+    def preferred_batch_sizes(self) -> list[int]: ...
+    @property
+    def max_queue_size(self) -> int: ...
+    @property
+    def priority_levels(self) -> int: ...
+    @property
+    def default_timeout_us(self) -> int: ...
+
+class HistogramSnapshot:
+    count: Final[int]
+    sum: Final[int]
+    max: Final[int]
+    buckets: Final[list[tuple[int, int]]]  # (inclusive upper bound, count), rising, only those not empty
+    def quantile(self, quantile: float) -> int: ...
+    @property
+    def mean(self) -> float: ...
+
+class BatchSizeCounts:
+    rows: Final[int]
+    batches: Final[int]
+    gather_ns: Final[int]
+    execute_ns: Final[int]
+    respond_ns: Final[int]
+
+class ModelMetricsSnapshot:
+    requests_by_code: Final[list[int]]  # indexed by gRPC status code
+    success_ns: Final[int]
+    failure_ns: Final[int]
+    queue_ns: Final[int]
+    queue_count: Final[int]
+    inferences: Final[int]  # rows
+    batches: Final[int]
+    gather_ns: Final[int]
+    execute_ns: Final[int]
+    respond_ns: Final[int]
+    executed_requests: Final[int]
+    copied_inputs: Final[int]  # inputs of a lone request that had to be moved to be aligned
+    split_batches: Final[int]  # failed, and executed again one request at a time
+    group_switches: Final[int]  # changes between groups of instances, as the load changed
+    dropped_expired: Final[int]
+    dropped_cancelled: Final[int]
+    last_inference_unix_ms: Final[int]
+    latency_us: Final[HistogramSnapshot]
+    queue_us: Final[HistogramSnapshot]
+    execute_us: Final[HistogramSnapshot]
+    batch_rows: Final[HistogramSnapshot]
+    batch_sizes: Final[list[BatchSizeCounts]]
+
+class ModelRuntime:
+    """One loaded model version at work: its engine, its queue and the threads of its instances.
+
+    Create → warm_up() as often as wanted → start() → publish in the Core → withdraw from it → stop().
+    """
+
+    def __init__(self, core: Core, model: str, version: int, engine: Engine, settings: BatchSettings) -> None: ...
+    def warm_up(self, rows: int) -> None:
+        """Executes every instance once with made-up inputs. Raises StatusError. Releases the GIL."""
+
+    def start(self) -> None:
+        """Raises StatusError. Releases the GIL."""
+
+    def stop(self, patience_s: float) -> bool:
+        """Waits until all that the version accepted is answered, `patience_s` at most, then ends its threads.
+
+        What still waits then is answered UNAVAILABLE. True where nothing was. Releases the GIL.
+        """
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def signature(self) -> ModelSignature: ...
+    @property
+    def instance_groups(self) -> list[InstanceGroup]: ...
+    @property
+    def batch_settings(self) -> BatchSettings: ...
+    @property
+    def queue_depth(self) -> int: ...
+    def metrics(self) -> ModelMetricsSnapshot: ...
+
+class Protocol:
+    PREDICT: Final[Protocol]
+    PREDICT_STREAM: Final[Protocol]
+    MODEL_INFER: Final[Protocol]
+    MODEL_STREAM_INFER: Final[Protocol]
+
+class InferCall:
+    def cancel(self) -> None:
+        """Gives the call up: where it still waits it is answered CANCELLED at once. Any thread."""
+
+class Completed:
+    """One finished call."""
+
+    token: Final[Any]  # as given to Core.infer
+    code: Final[int]
+    message: Final[str]
+    # The encoded response where code is 0. The stream protocols have one (that carries the error) for failures too.
+    response: Final[bytes | None]
+    # For the log, as the caller sent them (not safe to print as they are; bytes that are not UTF-8 are replaced).
+    request_id: Final[str]
+    model: Final[str]
+
+class BufferPoolStats:
+    used_bytes: Final[int]
+    idle_bytes: Final[int]
+    reused: Final[int]
+    allocated: Final[int]
+    refused: Final[int]
+
+class Core:
+    """What all models share: the table of models, the pool of buffers, and the way back of finished calls.
+
+    Finished calls are collected without the GIL; `fileno()` becomes readable, and whoever watches it calls
+    `completed()`. Thread-safe, but completed() is meant for one reader.
+    """
+
+    def __init__(self, *, max_request_memory_bytes: int = ..., max_idle_memory_bytes: int = ...) -> None: ...
+    def publish(self, model: str, versions: Mapping[int, ModelRuntime | str], default_version: int) -> None:
+        """Replaces all that is known of `model` at once. A version maps to its runtime or to why it does not serve.
+
+        `default_version` answers requests that name none; 0: none does.
+        """
+
+    def remove(self, model: str) -> None:
+        """Requests for it are NOT_FOUND from now on. A model that is not there is no error."""
+
+    def close(self, reason: str) -> None:
+        """Every request is UNAVAILABLE with `reason` from now on."""
+
+    def infer(self, protocol: Protocol, request: bytes, timeout_s: float | None, token: object) -> InferCall:
+        """Begins a call. `request` is one protobuf message. Its end, whatever it is, comes through completed()."""
+
+    def fileno(self) -> int: ...
+    def completed(self) -> list[Completed]:
+        """The calls that finished since the last time; empties the notification."""
+
+    def buffer_pool_stats(self) -> BufferPoolStats: ...
