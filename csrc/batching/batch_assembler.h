@@ -1,0 +1,55 @@
+// BatchAssembler: puts the inputs of a batch together for the engine, and takes its outputs apart again.
+//
+// A lone request is executed where its bytes lie, unless they are not aligned to their element; then, and for larger
+// batches, the rows are gathered once into buffers that are reused from batch to batch.
+// Not thread-safe: one for each instance.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "batching/dynamic_batcher.h"
+#include "inference/model_signature.h"
+#include "memory/buffer_pool.h"
+#include "metrics/model_metrics.h"
+
+namespace pyserver {
+
+class BatchAssembler {
+ public:
+  // All must outlive the assembler.
+  BatchAssembler(const ModelSignature& signature, BufferPool& pool, ModelMetrics& metrics);
+
+  // The inputs of `batch` as EngineInstance::execute() takes them, valid until the next call.
+  // RESOURCE_EXHAUSTED where the pool has no memory.
+  Result<std::span<const TensorView>> gather(const Batch& batch);
+
+  // Checks that `outputs` are as many, and of the datatypes, that the signature says, that each has `batch.rows` rows
+  // where the model batches, and as many bytes as its shape asks for. INTERNAL, naming the output, otherwise.
+  Status check_outputs(const Batch& batch, std::span<const TensorView> outputs) const;
+
+  // The outputs of one request: `outputs` itself for a lone request, otherwise its rows, from `first_row` on.
+  // Valid until the next call. Cheapest in the order of the batch's requests.
+  std::span<const TensorView> slice(const Batch& batch, const Request& request, std::int64_t first_row,
+                                    std::span<const TensorView> outputs);
+
+ private:
+  Result<TensorView> gather_input(const Batch& batch, std::size_t input);
+  Result<std::span<std::byte>> scratch(std::size_t input, std::size_t bytes);
+
+  // Where the last slice of an output ended: BYTES rows are found by walking to them, and the next begins there.
+  struct Position {
+    std::int64_t row = 0;
+    std::size_t offset = 0;
+  };
+
+  const ModelSignature& signature_;
+  BufferPool& pool_;
+  ModelMetrics& metrics_;
+  std::vector<Buffer> scratch_;  // one an input
+  std::vector<TensorView> inputs_;
+  std::vector<TensorView> sliced_;
+  std::vector<Position> positions_;  // one an output
+};
+
+}  // namespace pyserver
