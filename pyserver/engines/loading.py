@@ -1,0 +1,43 @@
+"""What every loader is given, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pyserver import _core
+from pyserver.config.schema import ModelConfig, TensorConfig
+
+
+@dataclass(frozen=True)
+class LoadContext:
+    """What the server gives a model."""
+
+    threads: int  # CPU threads, where the model's options name none
+    cache_folder: Path | None = None  # compiled models are kept there
+    config_source: Path | None = None  # the model.yaml, for messages
+
+
+class Loader(Protocol):
+    """Makes files on disk a core engine."""
+
+    def load(self, path: Path, config: ModelConfig, context: LoadContext) -> _core.Engine:
+        """`path` is a version's folder or a model file. Raises ConfigError, ModelLoadError or _core.StatusError."""
+
+    def reads(self, path: Path) -> bool:
+        """Whether `path` holds files for this engine."""
+
+    def version(self) -> str:
+        """The engine's own version, for people. Raises what keeps the engine from working."""
+
+
+def tensor_specs(tensors: Sequence[TensorConfig]) -> list[_core.TensorSpec]:
+    """The core's form of configured tensors."""
+    return [_core.TensorSpec(t.name, t.datatype, t.shape, optional=t.optional) for t in tensors]
+
+
+def options_origin(context: LoadContext) -> str:
+    """What stands before an option's name in messages."""
+    return f"{context.config_source}: options." if context.config_source is not None else "options."

@@ -1,0 +1,82 @@
+"""openvino: ONNX, OpenVINO IR, TensorFlow SavedModel and frozen graph, TFLite and Paddle, on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyserver import _core
+from pyserver.config.load import parse_options
+from pyserver.config.schema import ModelConfig, OpenVinoOptions
+from pyserver.engines.loading import LoadContext, options_origin, tensor_specs
+from pyserver.errors import ModelLoadError
+
+FILE_KINDS = "*.onnx, *.xml, saved_model.pb, *.pb, *.tflite, *.pdmodel and Paddle's *.json"
+_SUFFIXES = {".onnx", ".xml", ".pb", ".tflite", ".pdmodel"}
+_SAVED_MODEL = "saved_model.pb"
+
+
+class _OpenVinoLoader:
+    def load(self, path: Path, config: ModelConfig, context: LoadContext) -> _core.Engine:
+        options = parse_options(OpenVinoOptions, config.options, options_origin(context))
+        return _core.openvino_engine(
+            str(find_model(path)),
+            threads=options.threads or context.threads,
+            max_batch_size=config.max_batch_size,
+            inputs=tensor_specs(config.inputs),
+            outputs=tensor_specs(config.outputs),
+            instances=config.instances or 0,
+            plan=options.plan,
+            precision=options.precision,
+            pinning=options.pinning,
+            cache_folder=str(context.cache_folder) if context.cache_folder is not None else "",
+            properties=options.properties,
+        )
+
+    def reads(self, path: Path) -> bool:
+        return next(_candidates(path), None) is not None
+
+    def version(self) -> str:
+        return _core.openvino_version()
+
+
+LOADER = _OpenVinoLoader()
+
+
+def find_model(path: Path) -> Path:
+    """The one model in a version's folder, in the form that OpenVINO is given. Raises ModelLoadError.
+
+    Where there are several, the one that is called `model` is meant.
+    """
+    candidates = sorted(_candidates(path))
+    if len(candidates) > 1:
+        candidates = [found for found in candidates if found.stem == "model"] or candidates
+    if not candidates:
+        raise ModelLoadError(f"{path}: expected {FILE_KINDS}, found none of them")
+    if len(candidates) > 1:
+        names = ", ".join(found.name for found in candidates)
+        raise ModelLoadError(f"{path}: expected one model, found {names}; call the one that is meant model.*")
+    return candidates[0]
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        # TensorFlow wants the SavedModel's folder.
+        yield path.parent if path.name == _SAVED_MODEL else path
+        return
+    if (path / _SAVED_MODEL).is_file():
+        yield path
+        return
+    if (path / "model.savedmodel" / _SAVED_MODEL).is_file():
+        yield path / "model.savedmodel"
+    if path.is_dir():
+        yield from (found for found in path.iterdir() if _is_model_file(found))
+
+
+def _is_model_file(path: Path) -> bool:
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    if path.suffix == ".json":
+        # Other JSON files lie beside models; Paddle's has its weights beside it.
+        return path.with_suffix(".pdiparams").is_file()
+    return path.suffix in _SUFFIXES
