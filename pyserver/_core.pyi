@@ -194,7 +194,6 @@ class InferCall:
 class Completed:
     """One finished call."""
 
-    token: Final[Any]  # as given to Core.infer
     code: Final[int]
     message: Final[str]
     # The encoded response where code is 0. The stream protocols have one (that carries the error) for failures too.
@@ -234,7 +233,7 @@ class Core:
         """Begins a call. `request` is one protobuf message. Its end, whatever it is, comes through completed()."""
 
     def fileno(self) -> int: ...
-    def completed(self) -> list[Completed]:
-        """The calls that finished since the last time; empties the notification."""
+    def completed(self) -> list[tuple[Any, Completed]]:
+        """The calls that finished since the last time, each with its token; empties the notification."""
 
     def buffer_pool_stats(self) -> BufferPoolStats: ...

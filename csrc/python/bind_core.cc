@@ -12,9 +12,9 @@ namespace py = pybind11;
 namespace pyserver {
 namespace {
 
-// One finished call, as Python sees it.
+// One finished call, as Python sees it. It does not hold the call's token: what waits for the call is reachable from there,
+// and will hold this, which would be a cycle that Python's collector cannot see.
 struct Completed {
-  py::object token;
   int code;
   py::object message;
   py::object response;
@@ -27,24 +27,23 @@ py::object replaced_utf8(const std::string& text) {
       PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
-Completed to_completed(CompletionQueue::Item& item) {
+py::tuple to_completed(CompletionQueue::Item& item) {
   const InferResult& result = item.result;
   const Buffer& response = result.response;
   const bool answered = response.data() != nullptr;
   // The references that infer() took.
   Py_DECREF(item.request_bytes);
-  return {py::reinterpret_steal<py::object>(item.token),
-          static_cast<int>(result.status.code()),
-          replaced_utf8(result.status.message()),
-          answered ? py::object(py::bytes(reinterpret_cast<const char*>(response.data()), response.size()))
-                   : py::object(py::none()),
-          replaced_utf8(result.request_id),
-          replaced_utf8(result.model)};
+  const py::object token = py::reinterpret_steal<py::object>(item.token);
+  return py::make_tuple(
+      token, Completed{static_cast<int>(result.status.code()), replaced_utf8(result.status.message()),
+                       answered ? py::object(py::bytes(reinterpret_cast<const char*>(response.data()), response.size()))
+                                : py::object(py::none()),
+                       replaced_utf8(result.request_id), replaced_utf8(result.model)});
 }
 
-std::vector<Completed> completed(Core& core) {
-  std::vector<Completed> all;
-  for (CompletionQueue::Item& item : core.completions.take()) all.push_back(to_completed(item));
+py::list completed(Core& core) {
+  py::list all;
+  for (CompletionQueue::Item& item : core.completions.take()) all.append(to_completed(item));
   return all;
 }
 
@@ -100,7 +99,6 @@ void bind_core(py::module_& module) {
       .def("cancel", &InferCall::cancel, py::call_guard<py::gil_scoped_release>());
 
   py::class_<Completed>(module, "Completed")
-      .def_readonly("token", &Completed::token)
       .def_readonly("code", &Completed::code)
       .def_readonly("message", &Completed::message)
       .def_readonly("response", &Completed::response)
