@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "codec/open_inference_codec.h"
+#include "codec/open_inference_contents.h"
+#include "codec/response_encoding.h"
+#include "codec/wire_writer.h"
+
+namespace pyserver {
+namespace {
+
+// ModelInferResponse
+constexpr std::uint32_t kModelName = 1, kModelVersion = 2, kId = 3, kOutputs = 5, kRawContents = 6;
+// InferOutputTensor
+constexpr std::uint32_t kName = 1, kDatatype = 2, kShape = 3, kContents = 5;
+// ModelStreamInferResponse
+constexpr std::uint32_t kErrorMessage = 1, kInferResponse = 2;
+
+// A version as the protocol writes it: in decimal digits, and not at all where there is none.
+class VersionText {
+ public:
+  explicit VersionText(std::int64_t version) noexcept {
+    if (version == 0) return;
+    const auto result = std::to_chars(digits_.data(), digits_.data() + digits_.size(), version);
+    size_ = static_cast<std::size_t>(result.ptr - digits_.data());
+  }
+  std::string_view text() const noexcept { return {digits_.data(), size_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  std::size_t size_ = 0;
+};
+
+// A ModelInferResponse: measured, then written.
+class Response {
+ public:
+  Response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed) noexcept
+      : head_(head),
+        version_(head.version),
+        outputs_(outputs),
+        // Contents are typed or raw for all outputs alike.
+        typed_(typed && std::ranges::all_of(outputs, [](const TensorView& output) {
+                 return contents_field_of(output.datatype) != 0;
+               })) {}
+
+  std::size_t size() const noexcept {
+    std::size_t size =
+        text_size(kModelName, head_.model) + text_size(kModelVersion, version_.text()) + text_size(kId, head_.id);
+    for (const TensorView& output : outputs_) {
+      size += bytes_size(kOutputs, measure(output).tensor);
+      if (!typed_) size += bytes_size(kRawContents, output.bytes.size());
+    }
+    return size;
+  }
+
+  void write(WireWriter& writer) const noexcept {
+    writer.text(kModelName, head_.model);
+    writer.text(kModelVersion, version_.text());
+    writer.text(kId, head_.id);
+    for (const TensorView& output : outputs_) write_output(writer, output);
+    if (typed_) return;
+    for (const TensorView& output : outputs_) writer.bytes(kRawContents, output.bytes);
+  }
+
+ private:
+  struct OutputSizes {
+    std::size_t contents = 0;
+    std::size_t tensor = 0;
+  };
+
+  OutputSizes measure(const TensorView& output) const noexcept {
+    OutputSizes sizes;
+    sizes.tensor = text_size(kName, output.name) + text_size(kDatatype, name_of(output.datatype)) +
+                   packed_size(kShape, output.shape.dimensions());
+    if (typed_) {
+      sizes.contents = typed_contents_size(output);
+      sizes.tensor += bytes_size(kContents, sizes.contents);
+    }
+    return sizes;
+  }
+
+  void write_output(WireWriter& writer, const TensorView& output) const noexcept {
+    const OutputSizes sizes = measure(output);
+    writer.begin_message(kOutputs, sizes.tensor);
+    writer.text(kName, output.name);
+    writer.text(kDatatype, name_of(output.datatype));
+    writer.packed(kShape, output.shape.dimensions());
+    if (!typed_) return;
+    writer.begin_message(kContents, sizes.contents);
+    write_typed_contents(writer, output);
+  }
+
+  const ResponseHead& head_;
+  const VersionText version_;
+  const std::span<const TensorView> outputs_;
+  const bool typed_;
+};
+
+}  // namespace
+
+Result<Buffer> encode_model_infer_response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed,
+                                           BufferPool& pool) {
+  PYSERVER_RETURN_IF_ERROR(check_outputs(head.model, outputs));
+  const Response response(head, outputs, typed);
+  Result<Buffer> buffer = pool.take(response.size());
+  if (!buffer.ok()) return buffer;
+  WireWriter writer(buffer->bytes());
+  response.write(writer);
+  return buffer;
+}
+
+Result<Buffer> encode_model_stream_infer_response(const ResponseHead& head, std::span<const TensorView> outputs,
+                                                  bool typed, BufferPool& pool) {
+  PYSERVER_RETURN_IF_ERROR(check_outputs(head.model, outputs));
+  const Response response(head, outputs, typed);
+  const std::size_t size = response.size();
+  Result<Buffer> buffer = pool.take(bytes_size(kInferResponse, size));
+  if (!buffer.ok()) return buffer;
+  WireWriter writer(buffer->bytes());
+  writer.begin_message(kInferResponse, size);
+  response.write(writer);
+  return buffer;
+}
+
+Result<Buffer> encode_model_stream_infer_error(const ResponseHead& head, const Status& status, BufferPool& pool) {
+  const std::string message = sendable_message(status);
+  // Without outputs there is nothing to type, and nothing raw.
+  const Response response(head, {}, false);
+  const std::size_t size = response.size();
+  Result<Buffer> buffer = pool.take(text_size(kErrorMessage, message) + bytes_size(kInferResponse, size));
+  if (!buffer.ok()) return buffer;
+  WireWriter writer(buffer->bytes());
+  writer.text(kErrorMessage, message);
+  writer.begin_message(kInferResponse, size);
+  response.write(writer);
+  return buffer;
+}
+
+}  // namespace pyserver
