@@ -24,16 +24,11 @@ InstancePlan plan_from_name(const std::string& name) {
   throw py::value_error(concat("plan: expected adaptive, latency or throughput, got ", quoted(name)));
 }
 
-SteadyClock& identity_clock() {
-  static SteadyClock clock;  // stateless
-  return clock;
-}
-
 EngineHolder identity_engine(std::vector<TensorSpec> inputs, std::vector<TensorSpec> outputs,
                              std::int64_t max_batch_size, std::int64_t delay_us, int instances) {
   ModelSignature signature{std::move(inputs), std::move(outputs), max_batch_size};
   const IdentityOptions options{std::chrono::microseconds(delay_us), instances};
-  return {value_or_throw(make_identity_engine(std::move(signature), options, identity_clock()))};
+  return {value_or_throw(make_identity_engine(std::move(signature), options, std::make_shared<SteadyClock>()))};
 }
 
 EngineHolder openvino_engine(const std::string& path, int threads, std::optional<std::int64_t> max_batch_size,
