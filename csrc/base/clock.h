@@ -31,7 +31,9 @@ class SteadyClock final : public Clock {
 
 // Whole microseconds, never negative.
 inline std::uint64_t microseconds_between(TimePoint from, TimePoint to) noexcept {
-  return to <= from ? 0 : static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
+  return to <= from
+             ? 0
+             : static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
 }
 
 }  // namespace pyserver

@@ -88,9 +88,9 @@ class [[nodiscard]] Result {
 }  // namespace pyserver
 
 // Leaves the enclosing function with the status of `expression` unless it is OK.
-#define PYSERVER_RETURN_IF_ERROR(expression)                         \
-  do {                                                               \
-    if (::pyserver::Status status_ = (expression); !status_.ok()) {  \
-      return status_;                                                \
-    }                                                                \
+#define PYSERVER_RETURN_IF_ERROR(expression)                        \
+  do {                                                              \
+    if (::pyserver::Status status_ = (expression); !status_.ok()) { \
+      return status_;                                               \
+    }                                                               \
   } while (false)

@@ -32,11 +32,11 @@ class Cancellation {
 
 // The moments at which a request passed from one stage to the next.
 struct Timeline {
-  TimePoint received;      // the transport saw it
-  TimePoint decode_began;  // receive is over
-  TimePoint queued;        // decoded, checked and waiting
-  TimePoint batch_began;   // an instance took it
-  TimePoint execute_began; // the batch is assembled
+  TimePoint received;       // the transport saw it
+  TimePoint decode_began;   // receive is over
+  TimePoint queued;         // decoded, checked and waiting
+  TimePoint batch_began;    // an instance took it
+  TimePoint execute_began;  // the batch is assembled
   TimePoint execute_ended;
   std::uint32_t batch_size = 0;  // rows executed together
 };

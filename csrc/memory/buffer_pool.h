@@ -91,8 +91,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
  private:
   friend class Buffer;
   // Blocks of 2^kSmallestClass bytes and up, in powers of two; larger ones than the last class are not recycled.
-  static constexpr int kSmallestClass = 8;   // 256 B
-  static constexpr int kLargestClass = 26;   // 64 MiB
+  static constexpr int kSmallestClass = 8;  // 256 B
+  static constexpr int kLargestClass = 26;  // 64 MiB
   static constexpr int kClasses = kLargestClass - kSmallestClass + 1;
 
   BufferPool(Allocator& allocator, BufferPoolLimits limits) : allocator_(allocator), limits_(limits) {}

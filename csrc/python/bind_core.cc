@@ -12,8 +12,8 @@ namespace py = pybind11;
 namespace pyserver {
 namespace {
 
-// One finished call, as Python sees it. It does not hold the call's token: what waits for the call is reachable from there,
-// and will hold this, which would be a cycle that Python's collector cannot see.
+// One finished call, as Python sees it. It does not hold the call's token: what waits for the call is reachable from
+// there, and will hold this, which would be a cycle that Python's collector cannot see.
 struct Completed {
   int code;
   py::object message;
@@ -60,7 +60,8 @@ InferCall infer(Core& core, Protocol protocol, const py::bytes& request, std::op
   char* data = nullptr;
   Py_ssize_t size = 0;
   if (PyBytes_AsStringAndSize(request.ptr(), &data, &size) != 0) throw py::error_already_set();
-  auto completion = std::make_unique<QueuedCompletion>(core.completions, token.inc_ref().ptr(), request.inc_ref().ptr());
+  auto completion =
+      std::make_unique<QueuedCompletion>(core.completions, token.inc_ref().ptr(), request.inc_ref().ptr());
   py::gil_scoped_release release;
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(size));
   return core.service.infer(protocol, bytes, received, deadline_after(received, timeout_s), std::move(completion));
@@ -119,8 +120,9 @@ void bind_core(py::module_& module) {
            py::kw_only(), py::arg("max_request_memory_bytes") = BufferPoolLimits().max_bytes,
            py::arg("max_idle_memory_bytes") = BufferPoolLimits().max_idle_bytes)
       .def("publish", &publish, py::arg("model"), py::arg("versions"), py::arg("default_version"))
-      .def("remove", [](Core& core, const std::string& model) { core.models.remove(model); },
-           py::call_guard<py::gil_scoped_release>())
+      .def(
+          "remove", [](Core& core, const std::string& model) { core.models.remove(model); },
+          py::call_guard<py::gil_scoped_release>())
       .def("close", [](Core& core, std::string reason) { core.models.close(std::move(reason)); })
       .def("infer", &infer, py::arg("protocol"), py::arg("request"), py::arg("timeout_s"), py::arg("token"))
       .def("fileno", [](const Core& core) { return core.completions.fd(); })

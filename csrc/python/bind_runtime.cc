@@ -62,10 +62,12 @@ void bind_runtime(py::module_& module) {
       // The core's pool and clock serve the runtime as long as it lives.
       .def(py::init(&make_runtime), py::keep_alive<1, 2>(), py::arg("core"), py::arg("model"), py::arg("version"),
            py::arg("engine"), py::arg("settings"))
-      .def("warm_up", [](Runtime& self, std::int64_t rows) { throw_unless_ok(self.runtime->warm_up(rows)); },
-           py::arg("rows"), py::call_guard<py::gil_scoped_release>())
-      .def("start", [](Runtime& self) { throw_unless_ok(self.runtime->start()); },
-           py::call_guard<py::gil_scoped_release>())
+      .def(
+          "warm_up", [](Runtime& self, std::int64_t rows) { throw_unless_ok(self.runtime->warm_up(rows)); },
+          py::arg("rows"), py::call_guard<py::gil_scoped_release>())
+      .def(
+          "start", [](Runtime& self) { throw_unless_ok(self.runtime->start()); },
+          py::call_guard<py::gil_scoped_release>())
       .def("stop", &stop, py::arg("patience_s"), py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("model", [](const Runtime& self) { return self.runtime->model(); })
       .def_property_readonly("version", [](const Runtime& self) { return self.runtime->version(); })

@@ -27,8 +27,8 @@ Status check_shape(const ModelSignature& signature, const TensorSpec& spec, cons
                                    to_string(spec.shape.with_front(kFreeDimension)), ", got ", to_string(shape)));
   }
   if (shape[0] < 1 || shape[0] > signature.max_batch_size) {
-    return invalid_argument(concat("input ", quoted(spec.name), ": expected a batch of 1 to ",
-                                   signature.max_batch_size, " rows, got ", shape[0]));
+    return invalid_argument(concat("input ", quoted(spec.name), ": expected a batch of 1 to ", signature.max_batch_size,
+                                   " rows, got ", shape[0]));
   }
   return {};
 }
@@ -54,8 +54,8 @@ Status arrange(const ModelSignature& signature, Request& request) {
   for (const TensorView& tensor : request.inputs) {
     const int index = signature.input_index(tensor.name);
     if (index < 0) {
-      return invalid_argument(concat("input ", quoted(tensor.name), " is unknown: expected ",
-                                     names_of(signature.inputs)));
+      return invalid_argument(
+          concat("input ", quoted(tensor.name), " is unknown: expected ", names_of(signature.inputs)));
     }
     arranged[static_cast<std::size_t>(index)] = tensor;
     present[static_cast<std::size_t>(index)] = true;

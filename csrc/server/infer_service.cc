@@ -44,8 +44,7 @@ Result<Buffer> encode(Protocol protocol, const Request& request, const ResponseH
   switch (protocol) {
     case Protocol::kPredict: return encode_predict_response(head, outputs, ledger, pool);
     case Protocol::kPredictStream: return encode_predict_stream_response(head, outputs, ledger, pool);
-    case Protocol::kModelInfer:
-      return encode_model_infer_response(head, outputs, request.wants_typed_contents, pool);
+    case Protocol::kModelInfer: return encode_model_infer_response(head, outputs, request.wants_typed_contents, pool);
     case Protocol::kModelStreamInfer:
       return encode_model_stream_infer_response(head, outputs, request.wants_typed_contents, pool);
   }
@@ -54,9 +53,8 @@ Result<Buffer> encode(Protocol protocol, const Request& request, const ResponseH
 
 // A stream goes on after a failed request: its failure is a message like any answer.
 Buffer encode_stream_failure(Protocol protocol, const ResponseHead& head, const Status& status, BufferPool& pool) {
-  Result<Buffer> message = protocol == Protocol::kPredictStream
-                               ? encode_predict_stream_error(head.id, status, pool)
-                               : encode_model_stream_infer_error(head, status, pool);
+  Result<Buffer> message = protocol == Protocol::kPredictStream ? encode_predict_stream_error(head.id, status, pool)
+                                                                : encode_model_stream_infer_error(head, status, pool);
   return message.ok() ? *std::move(message) : Buffer();
 }
 
@@ -124,9 +122,8 @@ class Call final : public Completion {
       return to <= from ? 0 : static_cast<std::uint64_t>(std::chrono::nanoseconds(to - from).count());
     };
     const bool executed = at.batch_began != TimePoint();
-    (*lease_)->metrics().record_request({.code = code,
-                                         .queue_ns = executed ? ns(at.queued, at.batch_began) : 0,
-                                         .total_ns = ns(at.decode_began, now)});
+    (*lease_)->metrics().record_request(
+        {.code = code, .queue_ns = executed ? ns(at.queued, at.batch_began) : 0, .total_ns = ns(at.decode_began, now)});
   }
 
   const Protocol protocol_;

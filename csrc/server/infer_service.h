@@ -29,7 +29,8 @@ struct InferResult {
   std::string model;
 };
 
-// Called exactly once; owned by the service meanwhile. Whatever must live as long as the request's bytes belongs into it.
+// Called exactly once; owned by the service meanwhile. Whatever must live as long as the request's bytes belongs into
+// it.
 class InferCompletion {
  public:
   virtual ~InferCompletion() = default;

@@ -156,8 +156,8 @@ void ModelRuntime::execute(Instance& instance, Batch& batch) {
   metrics_.record_batch(record);
 }
 
-// A batch failed, and one of its requests may be to blame (an index out of range, say): each is tried by itself, so that
-// its neighbours are unharmed.
+// A batch failed, and one of its requests may be to blame (an index out of range, say): each is tried by itself, so
+// that its neighbours are unharmed.
 void ModelRuntime::execute_alone(Instance& instance, Batch& batch) {
   metrics_.split_batches.add();
   for (std::unique_ptr<Request>& request : batch.requests) {

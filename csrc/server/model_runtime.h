@@ -1,7 +1,7 @@
 // ModelRuntime: one loaded model version at work: its engine, its queue and the threads of its instances.
 //
-// Life: warm_up() as often as wanted → start() → submit() from any thread → stop(). The owner must call stop() before it
-// lets the last reference go: the threads end there. submit(), drop_cancelled() and the getters are thread-safe; the
+// Life: warm_up() as often as wanted → start() → submit() from any thread → stop(). The owner must call stop() before
+// it lets the last reference go: the threads end there. submit(), drop_cancelled() and the getters are thread-safe; the
 // others belong to the owner.
 #pragma once
 
@@ -37,8 +37,8 @@ class ModelRuntime {
   // FAILED_PRECONDITION where an input has free dimensions, since there is no telling which sizes the model takes.
   Status warm_up(std::int64_t rows);
 
-  // Checks the request against the signature (INVALID_ARGUMENT), arranges its inputs in the signature's order and queues
-  // it. The request is finished in any case, by a status if need be; nothing is returned to the caller.
+  // Checks the request against the signature (INVALID_ARGUMENT), arranges its inputs in the signature's order and
+  // queues it. The request is finished in any case, by a status if need be; nothing is returned to the caller.
   void submit(std::unique_ptr<Request> request);
 
   void drop_cancelled() { batcher_.drop_cancelled(); }

@@ -66,8 +66,7 @@ Result<RuntimeLease> ModelTable::find(std::string_view model, std::int64_t versi
   const std::int64_t number = version == 0 ? entry.default_version : version;
   const auto wanted = entry.versions.find(number);
   if (wanted == entry.versions.end()) {
-    return not_found(
-        concat("model ", quoted(model), " has no version ", number, "; it has ", list_of(entry.versions)));
+    return not_found(concat("model ", quoted(model), " has no version ", number, "; it has ", list_of(entry.versions)));
   }
   if (wanted->second.runtime == nullptr) {
     return unavailable(

@@ -44,8 +44,9 @@ bool Shape::has_free_dimension() const noexcept {
 }
 
 bool Shape::admits(const Shape& actual) const noexcept {
-  return std::ranges::equal(dimensions(), actual.dimensions(),
-                            [](std::int64_t wanted, std::int64_t got) { return wanted == kFreeDimension || wanted == got; });
+  return std::ranges::equal(dimensions(), actual.dimensions(), [](std::int64_t wanted, std::int64_t got) {
+    return wanted == kFreeDimension || wanted == got;
+  });
 }
 
 bool operator==(const Shape& a, const Shape& b) noexcept { return std::ranges::equal(a.dimensions(), b.dimensions()); }

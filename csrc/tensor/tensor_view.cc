@@ -42,7 +42,8 @@ Status check_bytes_elements(const TensorView& tensor, std::int64_t count) {
 Status check_contents(const TensorView& tensor) {
   const auto count = tensor.shape.element_count();
   if (!count) {
-    return invalid_argument(concat("shape ", to_string(tensor.shape), " has a negative dimension or too many elements"));
+    return invalid_argument(
+        concat("shape ", to_string(tensor.shape), " has a negative dimension or too many elements"));
   }
   if (tensor.datatype == Datatype::kBytes) return check_bytes_elements(tensor, *count);
   std::int64_t expected = 0;

@@ -52,8 +52,7 @@ class IdentityEngine final : public Engine {
 
   Result<std::unique_ptr<EngineInstance>> create_instance(std::size_t group) override {
     if (group != 0) return invalid_argument(concat("there is one instance group, and group ", group, " is not it"));
-    return std::unique_ptr<EngineInstance>(
-        std::make_unique<IdentityInstance>(signature_, options_.delay, *clock_));
+    return std::unique_ptr<EngineInstance>(std::make_unique<IdentityInstance>(signature_, options_.delay, *clock_));
   }
 
  private:
@@ -64,7 +63,8 @@ class IdentityEngine final : public Engine {
 
 Status check_pair(const TensorSpec& input, const TensorSpec& output) {
   if (input.optional) {
-    return invalid_argument(concat("input ", quoted(input.name), " cannot be optional: its output would have no bytes"));
+    return invalid_argument(
+        concat("input ", quoted(input.name), " cannot be optional: its output would have no bytes"));
   }
   if (input.datatype != output.datatype || input.shape != output.shape) {
     return invalid_argument(concat("output ", quoted(output.name), " must be like input ", quoted(input.name),

@@ -20,8 +20,9 @@ Status probe(const ov::Model& model, const std::vector<ov::PartialShape>& shapes
   for (const ModelPort& port : output_ports(*copy)) {
     const bool has_rows = port.shape.rank().is_static() && port.shape.rank().get_length() > 0;
     if (!has_rows || port.shape[0] != ov::Dimension(rows)) {
-      return invalid_argument(concat("it cannot batch: for ", rows, " rows of input, output ", pyserver::quoted(port.name),
-                                     " has the shape ", to_string(port.shape), " instead of ", rows, " rows"));
+      return invalid_argument(concat("it cannot batch: for ", rows, " rows of input, output ",
+                                     pyserver::quoted(port.name), " has the shape ", to_string(port.shape),
+                                     " instead of ", rows, " rows"));
     }
   }
   return {};

@@ -14,7 +14,7 @@ constexpr const char* kDevice = "CPU";
 
 // Properties that have an option of their own: given twice, one would silently win.
 constexpr std::pair<std::string_view, std::string_view> kOwnOptions[] = {
-    {"INFERENCE_NUM_THREADS", "threads"},      {"NUM_STREAMS", "instances"},   {"PERFORMANCE_HINT", "plan"},
+    {"INFERENCE_NUM_THREADS", "threads"},      {"NUM_STREAMS", "instances"},      {"PERFORMANCE_HINT", "plan"},
     {"INFERENCE_PRECISION_HINT", "precision"}, {"ENABLE_CPU_PINNING", "pinning"}, {"CACHE_DIR", "cache_folder"},
 };
 
@@ -29,8 +29,8 @@ Result<ov::AnyMap> common_properties(const OpenVinoOptions& options) {
   auto precision = precision_of(options.precision);
   if (!precision.ok()) return std::move(precision).status();
   // ACCURACY keeps OpenVINO from quantizing activations on its own.
-  const auto mode = *precision == ov::element::f32 ? ov::hint::ExecutionMode::ACCURACY
-                                                   : ov::hint::ExecutionMode::PERFORMANCE;
+  const auto mode =
+      *precision == ov::element::f32 ? ov::hint::ExecutionMode::ACCURACY : ov::hint::ExecutionMode::PERFORMANCE;
   ov::AnyMap properties{ov::hint::execution_mode(mode), ov::hint::inference_precision(*precision),
                         ov::inference_num_threads(options.threads)};
   if (options.pinning) properties.insert(ov::hint::enable_cpu_pinning(*options.pinning));
@@ -90,8 +90,8 @@ Result<std::vector<CompiledForm>> compile_forms(ov::Core& core, const std::share
       forms.push_back(compile_wide(core, model, *properties, options.threads));
     }
     // With one thread the two forms would be the same.
-    const bool narrow = options.plan == InstancePlan::kThroughput ||
-                        (options.plan == InstancePlan::kAdaptive && options.threads > 1);
+    const bool narrow =
+        options.plan == InstancePlan::kThroughput || (options.plan == InstancePlan::kAdaptive && options.threads > 1);
     if (narrow) {
       CompiledForm form = compile_narrow(core, model, *properties, options.threads, 0);
       if (forms.empty() || form.group.count > 1) forms.push_back(std::move(form));

@@ -17,10 +17,7 @@ namespace {
 class OpenVinoEngine final : public Engine {
  public:
   OpenVinoEngine(ov::Core core, const ov::Model& model, ModelSignature signature, std::vector<CompiledForm> forms)
-      : core_(std::move(core)),
-        signature_(std::move(signature)),
-        guard_(model, signature_),
-        forms_(std::move(forms)) {}
+      : core_(std::move(core)), signature_(std::move(signature)), guard_(model, signature_), forms_(std::move(forms)) {}
 
   std::string_view name() const noexcept override { return "openvino"; }
   std::string_view device() const noexcept override { return "CPU"; }
@@ -54,7 +51,8 @@ class OpenVinoEngine final : public Engine {
 };
 
 Status about_file(const std::string& path, const Status& status) {
-  return {status.code(), concat("the model file ", pyserver::quoted(path, 1024), " cannot be used: ", status.message())};
+  return {status.code(),
+          concat("the model file ", pyserver::quoted(path, 1024), " cannot be used: ", status.message())};
 }
 
 }  // namespace

@@ -15,8 +15,9 @@ class OpenVinoInstance final : public EngineInstance {
   // together. May throw what OpenVINO throws.
   OpenVinoInstance(ov::CompiledModel& model, int threads, const ModelSignature& signature, ShapeGuard& guard);
 
-  // Inputs are read where they lie, outputs are OpenVINO's own tensors. Every execution stands alone: the variables of a
-  // model with state begin anew. INVALID_ARGUMENT for a batch without rows and for shapes that do not go together, INTERNAL where OpenVINO fails.
+  // Inputs are read where they lie, outputs are OpenVINO's own tensors. Every execution stands alone: the variables of
+  // a model with state begin anew. INVALID_ARGUMENT for a batch without rows and for shapes that do not go together,
+  // INTERNAL where OpenVINO fails.
   Status execute(std::span<const TensorView> inputs, std::vector<TensorView>& outputs) override;
 
  private:

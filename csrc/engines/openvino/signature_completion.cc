@@ -28,8 +28,8 @@ Status check_override(const DescribedPort& described, Datatype datatype) {
     return invalid_argument(concat(described.title(), " cannot be optional: OpenVINO models need all their inputs"));
   }
   if (spec.datatype != datatype) {
-    return invalid_argument(
-        concat(described.title(), " is ", name_of(datatype), " in the model, but configured as ", name_of(spec.datatype)));
+    return invalid_argument(concat(described.title(), " is ", name_of(datatype), " in the model, but configured as ",
+                                   name_of(spec.datatype)));
   }
   return {};
 }
@@ -39,8 +39,8 @@ Status attach(const TensorSpec& spec, std::vector<DescribedPort>& ports, std::st
   if (found == ports.end()) {
     std::string names;
     for (const DescribedPort& p : ports) names += concat(names.empty() ? "" : ", ", pyserver::quoted(p.port.name));
-    return invalid_argument(concat("the model has no ", kind, " ", pyserver::quoted(spec.name), "; its ", kind, "s are ",
-                                   names.empty() ? "none" : names));
+    return invalid_argument(concat("the model has no ", kind, " ", pyserver::quoted(spec.name), "; its ", kind,
+                                   "s are ", names.empty() ? "none" : names));
   }
   if (found->override_spec != nullptr) {
     return invalid_argument(concat(kind, " ", pyserver::quoted(spec.name), " is configured twice"));
@@ -62,8 +62,8 @@ Result<std::vector<DescribedPort>> describe(std::vector<ModelPort> ports, const 
     }
     if (one.override_spec != nullptr) PYSERVER_RETURN_IF_ERROR(check_override(one, *datatype));
     if (one.has_rank() && static_cast<std::size_t>(one.port.shape.rank().get_length()) > Shape::kMaxRank) {
-      return invalid_argument(concat(one.title(), " has ", one.port.shape.rank().get_length(),
-                                     " dimensions; at most ", Shape::kMaxRank, " are supported"));
+      return invalid_argument(concat(one.title(), " has ", one.port.shape.rank().get_length(), " dimensions; at most ",
+                                     Shape::kMaxRank, " are supported"));
     }
   }
   return described;
@@ -168,8 +168,9 @@ Status check_decision_is_the_models(const ov::Model& model, std::vector<Describe
   if (configured.ok()) return {};  // they fit; it is the model that cannot batch
   for (DescribedPort& input : inputs) input.override_spec = nullptr;
   if (!try_batching(model, inputs, std::nullopt).ok()) return {};
-  return invalid_argument(concat(configured.status().message(),
-                                 "; leave the batch dimension out, or set max_batch_size to 0 to list complete shapes"));
+  return invalid_argument(
+      concat(configured.status().message(),
+             "; leave the batch dimension out, or set max_batch_size to 0 to list complete shapes"));
 }
 
 Result<Batching> plan_batching(const ov::Model& model, const std::vector<DescribedPort>& inputs,

@@ -95,7 +95,9 @@ TEST(IdentityEngine, RefusesSignaturesAndOptionsThatItCannotKeep) {
   TensorSpec optional = spec("a");
   optional.optional = true;
   const std::array<Refusal, 6> refusals = {{
-      {{.inputs = {spec("a")}, .outputs = {}}, {}, "an identity model needs an output for each input: expected 1, got 0"},
+      {{.inputs = {spec("a")}, .outputs = {}},
+       {},
+       "an identity model needs an output for each input: expected 1, got 0"},
       {{.inputs = {spec("a")}, .outputs = {spec("x", Datatype::kInt64)}},
        {},
        "output 'x' must be like input 'a': expected FP32 [4], got INT64 [4]"},

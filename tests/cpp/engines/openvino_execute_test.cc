@@ -56,7 +56,8 @@ TEST_F(OpenVinoExecute, KeepsInputsAndOutputsInTheSignaturesOrder) {
   ASSERT_TRUE(engine);
   const std::vector<float> a_values{10, 20};
   const std::vector<std::int64_t> b_values{1, 2};
-  const std::vector<TensorView> inputs{view(Datatype::kFp32, {1, 2}, a_values), view(Datatype::kInt64, {1, 2}, b_values)};
+  const std::vector<TensorView> inputs{view(Datatype::kFp32, {1, 2}, a_values),
+                                       view(Datatype::kInt64, {1, 2}, b_values)};
   std::vector<TensorView> outputs;
   const auto instance = instance_of(*engine);
   ASSERT_TRUE(instance->execute(inputs, outputs).ok());
@@ -114,21 +115,16 @@ TEST_P(OpenVinoDatatypes, AreCarriedThroughAModel) {
   EXPECT_EQ(values_of<std::byte>(outputs[0]), expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, OpenVinoDatatypes,
-                         testing::Values(TypeCase{ov::element::boolean, Datatype::kBool},
-                                         TypeCase{ov::element::u8, Datatype::kUint8},
-                                         TypeCase{ov::element::u16, Datatype::kUint16},
-                                         TypeCase{ov::element::u32, Datatype::kUint32},
-                                         TypeCase{ov::element::u64, Datatype::kUint64},
-                                         TypeCase{ov::element::i8, Datatype::kInt8},
-                                         TypeCase{ov::element::i16, Datatype::kInt16},
-                                         TypeCase{ov::element::i32, Datatype::kInt32},
-                                         TypeCase{ov::element::i64, Datatype::kInt64},
-                                         TypeCase{ov::element::f16, Datatype::kFp16},
-                                         TypeCase{ov::element::f32, Datatype::kFp32},
-                                         TypeCase{ov::element::f64, Datatype::kFp64},
-                                         TypeCase{ov::element::bf16, Datatype::kBf16}),
-                         [](const auto& one) { return std::string(name_of(one.param.datatype)); });
+INSTANTIATE_TEST_SUITE_P(
+    All, OpenVinoDatatypes,
+    testing::Values(TypeCase{ov::element::boolean, Datatype::kBool}, TypeCase{ov::element::u8, Datatype::kUint8},
+                    TypeCase{ov::element::u16, Datatype::kUint16}, TypeCase{ov::element::u32, Datatype::kUint32},
+                    TypeCase{ov::element::u64, Datatype::kUint64}, TypeCase{ov::element::i8, Datatype::kInt8},
+                    TypeCase{ov::element::i16, Datatype::kInt16}, TypeCase{ov::element::i32, Datatype::kInt32},
+                    TypeCase{ov::element::i64, Datatype::kInt64}, TypeCase{ov::element::f16, Datatype::kFp16},
+                    TypeCase{ov::element::f32, Datatype::kFp32}, TypeCase{ov::element::f64, Datatype::kFp64},
+                    TypeCase{ov::element::bf16, Datatype::kBf16}),
+    [](const auto& one) { return std::string(name_of(one.param.datatype)); });
 
 TEST_F(OpenVinoExecute, TakesMemoryThatIsOnlyAlignedToItsElement) {
   const auto x = parameter("x", {-1, 67});

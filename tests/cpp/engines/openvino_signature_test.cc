@@ -13,9 +13,8 @@ TEST_F(OpenVinoSignature, BatchesAModelWhoseOutputsHaveTheRowsOfItsInputs) {
   const auto x = parameter("x", {-1, 4});
   const auto engine = load(save({doubled_and_one("y", x)}, {x}));
   ASSERT_TRUE(engine);
-  const ModelSignature expected{.inputs = {tensor_spec("x", {4})},
-                                .outputs = {tensor_spec("y", {4})},
-                                .max_batch_size = kDefaultMaxBatchSize};
+  const ModelSignature expected{
+      .inputs = {tensor_spec("x", {4})}, .outputs = {tensor_spec("y", {4})}, .max_batch_size = kDefaultMaxBatchSize};
   EXPECT_EQ(engine->signature().inputs, expected.inputs);
   EXPECT_EQ(engine->signature().outputs, expected.outputs);
   EXPECT_EQ(engine->signature().max_batch_size, expected.max_batch_size);
@@ -74,10 +73,9 @@ TEST_F(OpenVinoSignature, FollowsTheRowsThroughAShapeThatTheModelComputes) {
   const auto x = parameter("x", {-1, -1, 4});
   const auto rows = std::make_shared<ov::opset8::Gather>(std::make_shared<ShapeOf>(x), constant<std::int64_t>({1}, {0}),
                                                          constant<std::int64_t>({}, {0}));
-  const auto target = std::make_shared<ov::opset8::Concat>(
-      ov::OutputVector{rows, constant<std::int64_t>({1}, {-1})}, 0);
-  const auto signature =
-      inspect_openvino_model(save({named("y", std::make_shared<Reshape>(x, target, false))}, {x}));
+  const auto target =
+      std::make_shared<ov::opset8::Concat>(ov::OutputVector{rows, constant<std::int64_t>({1}, {-1})}, 0);
+  const auto signature = inspect_openvino_model(save({named("y", std::make_shared<Reshape>(x, target, false))}, {x}));
   ASSERT_TRUE(signature.ok());
   EXPECT_EQ(signature->max_batch_size, kDefaultMaxBatchSize);
 }

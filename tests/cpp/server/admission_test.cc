@@ -42,8 +42,7 @@ TEST(Admission, LeavesAnAbsentOptionalInputNameless) {
 }
 
 TEST(Admission, NamesTheInputThatIsMissing) {
-  EXPECT_EQ(refusal({scale({1, 1})}),
-            "model 'm': input 'image' is missing: expected 'image', 'scale', got 1 input");
+  EXPECT_EQ(refusal({scale({1, 1})}), "model 'm': input 'image' is missing: expected 'image', 'scale', got 1 input");
 }
 
 TEST(Admission, NamesTheInputThatIsUnknown) {

@@ -41,7 +41,8 @@ class InferServiceTest : public testing::Test {
     for (const auto& runtime : runtimes) runtime->stop(10s);
   }
 
-  std::shared_ptr<ModelRuntime> start_model(const std::string& name, std::int64_t version, BatchSettings settings = {}) {
+  std::shared_ptr<ModelRuntime> start_model(const std::string& name, std::int64_t version,
+                                            BatchSettings settings = {}) {
     auto runtime = std::make_shared<ModelRuntime>(name, version, std::make_unique<GatedEngine>(gate),
                                                   std::move(settings), pool, clock);
     EXPECT_TRUE(runtime->start().ok());

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from onnx import TensorProto, helper
-from pyserver.v1 import predict_pb2, tensor_pb2
 
 from pyserver import _core
 from pyserver.config.schema import ServerSettings
 from pyserver.cpu_budget import CpuBudget
 from pyserver.repository import ModelRepository, ModelState
+from pyserver.v1 import predict_pb2, tensor_pb2
 
 IDENTITY = "engine: identity\ninputs: [{name: x, datatype: FP32, shape: [2]}]\n"
 PATIENCE_S = 20.0

@@ -1,0 +1,87 @@
+"""`pyserver predict`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyserver.cli.exit_codes import EPILOG
+from pyserver.cli.options import DEFAULT_SERVER, AddressOption
+from pyserver.cli.tables import shape_text, table
+from pyserver.client import Client
+
+_HELP = """Run a model once, with inputs from files.
+
+An INPUT is `NAME=FILE`, or just `FILE` where the model has one input. FILE ends in:
+
+- `.npy`: sent as it is, in its own datatype
+- `.json`: nested lists, sent in the model's datatype
+- `.png`, `.jpg`, `.bmp`, `.webp`: the pixels, 0 to 255, times `--scale`, in the model's datatype and layout
+  ([H, W], [H, W, C] or [C, H, W]); an image of another size is refused, never resized
+
+Where the model batches and the file holds one row without a batch dimension, it is added. What is sent is told on
+stderr, the outputs on stdout.
+
+Example: `pyserver predict digits image=seven.png --scale 0.00392 --output answer.json`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("predict", help=_HELP, epilog=EPILOG)(predict)
+
+
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")],
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="[INPUT]…", help="NAME=FILE, or FILE.")] = None,
+    address: AddressOption = DEFAULT_SERVER,
+    version: Annotated[int, typer.Option("--version", min=0, help="The version; 0: the default one.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write the outputs to a .npy, .npz or .json file."),
+    ] = None,
+    outputs: Annotated[
+        str, typer.Option("--outputs", metavar="NAME,…", help="The outputs wanted; default: all.", show_default=False)
+    ] = "",
+    request_id: Annotated[str, typer.Option("--id", help="The request's id, for the server's log.")] = "",
+    ledger: Annotated[bool, typer.Option("--ledger", help="Show where the server's time went.")] = False,
+    scale: Annotated[float, typer.Option("--scale", help="Multiplies the pixels of images.")] = 1.0,
+    timeout_s: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="The request's deadline.")] = 60.0,
+) -> None:
+    """Sends one request and prints what came back."""
+    # numpy and Pillow are only needed here.
+    from pyserver.cli.inputs import read_inputs
+    from pyserver.cli.outputs import check_output, output_text, write_outputs
+    from pyserver.tensors import datatype_of
+
+    check_output(output)
+    with Client(address, timeout_s=timeout_s) as client:
+        arrays, datatypes = read_inputs(inputs or [], client.metadata(model, version=version), scale)
+        for name, array in arrays.items():
+            datatype = datatypes.get(name, datatype_of(array))
+            print(f"sent {name} {datatype} {shape_text(array.shape)}", file=sys.stderr)
+        wanted = [name for name in outputs.split(",") if name]
+        result = client.predict(
+            model, arrays, version=version, outputs=wanted, id=request_id, ledger=ledger, datatypes=datatypes
+        )
+    if output is not None:
+        write_outputs(output, result.outputs)
+        print(f"{result.model} version {result.version}: {len(result.outputs)} outputs written to {output}")
+    else:
+        for name, array in result.outputs.items():
+            print(output_text(name, array))
+    if result.ledger is not None:
+        _print_ledger(result.ledger)
+
+
+def _print_ledger(ledger: dict[str, int]) -> None:
+    from pyserver.cli.tables import console
+
+    rows = table("Stage", "µs")
+    for stage, value in ledger.items():
+        if stage.endswith("_us"):
+            rows.add_row(stage.removesuffix("_us"), value)
+    out = console()
+    out.print(rows)
+    out.print(f"rows executed together: {ledger['batch_size']}")

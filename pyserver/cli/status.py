@@ -1,0 +1,102 @@
+"""`pyserver status`."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from rich.live import Live
+
+from pyserver.cli.exit_codes import EPILOG
+from pyserver.cli.options import DEFAULT_SERVER, AddressOption
+from pyserver.cli.tables import PlainTable, console, shape_text, table
+from pyserver.client import Client
+from pyserver.tensors import datatype_name
+from pyserver.v1 import model_status_pb2, tensor_pb2
+
+_HELP = """Show what a server serves: every version with its state, tensors and counts. * marks the default version.
+
+Example: `pyserver status digits --address 127.0.0.1:8001 --watch`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("status", help=_HELP, epilog=EPILOG)(status)
+
+
+def status(
+    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="One model only.", show_default=False)] = "",
+    address: AddressOption = DEFAULT_SERVER,
+    watch: Annotated[bool, typer.Option("--watch", help="Show every change until interrupted.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line per change.")] = False,
+) -> None:
+    """Prints the status of a server."""
+    with Client(address, timeout_s=None if watch else 30) as client:
+        if not watch:
+            models = client.status(model)
+            print(json_text(models, indent=2)) if as_json else console().print(status_table(models))
+        elif as_json:
+            for models in client.watch_status(model):
+                print(json_text(models), flush=True)
+        else:
+            _watch(client, model)
+
+
+def _watch(client: Client, model: str) -> None:
+    out = console()
+    if not out.is_terminal:
+        for models in client.watch_status(model):
+            out.print(status_table(models))
+        return
+    with Live(console=out, auto_refresh=False) as live:
+        for models in client.watch_status(model):
+            live.update(status_table(models), refresh=True)
+
+
+def json_text(models: Sequence[model_status_pb2.ModelStatus], indent: int | None = None) -> str:
+    """The messages as JSON, with the names of the .proto files; whole numbers of 64 bits are texts, as protobuf's."""
+    told = [
+        MessageToDict(model, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        for model in models
+    ]
+    return json.dumps({"models": told}, indent=indent)
+
+
+def status_table(models: Sequence[model_status_pb2.ModelStatus]) -> PlainTable:
+    """One row a version."""
+    rows = table(
+        "Model", "Version", "State", "Engine", "Inputs", "Outputs", "Batch", "Requests", "Errors", "Queue", "Reason"
+    )
+    for model in models:
+        for version in model.versions:
+            mark = "*" if version.version == model.default_version else ""
+            rows.add_row(
+                model.name,
+                f"{version.version}{mark}",
+                model_status_pb2.ModelVersionState.Name(version.state).removeprefix("MODEL_VERSION_STATE_"),
+                _engine(version),
+                _specs(version.inputs),
+                _specs(version.outputs),
+                version.batching.max_batch_size or "-",
+                version.counts.requests,
+                version.counts.errors,
+                version.counts.queue_depth,
+                version.reason,
+            )
+        if not model.versions:
+            rows.add_row(model.name, "-", "-", "", "", "", "", "", "", "", "no version")
+    return rows
+
+
+def _engine(version: model_status_pb2.ModelVersionStatus) -> str:
+    instances = " + ".join(
+        f"{group.count} x {group.threads} threads" if group.threads else f"{group.count}"
+        for group in version.instance_groups
+    )
+    return " ".join(part for part in (version.engine, version.device, f"({instances})" if instances else "") if part)
+
+
+def _specs(specs: Sequence[tensor_pb2.TensorSpec]) -> str:
+    return "\n".join(f"{spec.name} {datatype_name(spec.datatype)} {shape_text(spec.shape)}" for spec in specs)

@@ -1,0 +1,169 @@
+"""A small client: NumPy arrays in, NumPy arrays out.
+
+    with Client("127.0.0.1:8001") as client:
+        print(client.predict("digits", {"image": image}).outputs["label"])
+
+How arrays stand for tensors, BYTES and BF16 among them, is told in `pyserver.tensors`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from types import TracebackType
+from typing import Any
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+
+from pyserver.errors import PyserverError
+from pyserver.tensors import to_array, to_tensor
+from pyserver.v1 import model_status_pb2, model_status_pb2_grpc, predict_pb2, predict_pb2_grpc
+
+DEFAULT_ADDRESS = "127.0.0.1:8001"
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class RequestFailedError(PyserverError):
+    """The server answered with an error. `code` is its canonical gRPC status code."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(f"{code.name}: {message}")
+        self.code = code
+
+
+class UnreachableError(PyserverError):
+    """No server answers at the address."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a model answered."""
+
+    model: str
+    version: int
+    id: str
+    outputs: dict[str, npt.NDArray[Any]]
+    # Where the server's time went, in microseconds by stage; None where it was not asked for.
+    ledger: dict[str, int] | None
+
+
+class Client:
+    """One connection to one server. Thread-safe."""
+
+    def __init__(
+        self, address: str = DEFAULT_ADDRESS, *, timeout_s: float | None = None, connect_timeout_s: float = 5.0
+    ) -> None:
+        """`timeout_s` is every request's deadline where it names none; None: they wait without limit."""
+        self._address = address
+        self._timeout_s = timeout_s
+        self._connect_timeout_s = connect_timeout_s
+        self._channel = grpc.insecure_channel(address, options=_UNLIMITED)
+        self._predict = predict_pb2_grpc.PredictServiceStub(self._channel)
+        self._status = model_status_pb2_grpc.ModelStatusServiceStub(self._channel)
+        self._connected = False
+
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, npt.ArrayLike],
+        *,
+        version: int = 0,
+        outputs: Sequence[str] = (),
+        id: str = "",  # noqa: A002 (the name of the field)
+        priority: int = 0,
+        ledger: bool = False,
+        datatypes: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Result:
+        """Runs the model once. Raises RequestFailedError, UnreachableError.
+
+        `outputs`: the ones wanted, none for all. `datatypes`: "BF16" for inputs that are uint16 bit patterns.
+        """
+        told = datatypes or {}
+        request = predict_pb2.PredictRequest(
+            model=model,
+            version=version,
+            id=id,
+            inputs={name: to_tensor(np.asarray(value), told.get(name)) for name, value in inputs.items()},
+            outputs=outputs,
+            priority=priority,
+            return_ledger=ledger,
+        )
+        response = self._call(self._predict.Predict, request, timeout_s)
+        times = {field.name: getattr(response.ledger, field.name) for field in response.ledger.DESCRIPTOR.fields}
+        return Result(
+            model=response.model,
+            version=response.version,
+            id=response.id,
+            outputs={name: to_array(tensor) for name, tensor in response.outputs.items()},
+            ledger=times if response.HasField("ledger") else None,
+        )
+
+    def status(self, model: str = "", *, version: int = 0) -> list[model_status_pb2.ModelStatus]:
+        """The status of the model, or of all. Raises RequestFailedError, UnreachableError."""
+        request = model_status_pb2.ModelStatusRequest(model=model, version=version)
+        return list(self._call(self._status.ModelStatus, request, None).models)
+
+    def metadata(self, model: str, *, version: int = 0) -> model_status_pb2.ModelVersionStatus:
+        """Inputs, outputs and batching of the version, 0 for the default one.
+
+        Raises RequestFailedError, UnreachableError.
+        """
+        found = self.status(model, version=version)[0]
+        for status in found.versions:
+            if status.version == (version or found.default_version):
+                return status
+        raise RequestFailedError(grpc.StatusCode.UNAVAILABLE, f"no version of model {model!r} serves")
+
+    def watch_status(self, model: str = "") -> Iterator[list[model_status_pb2.ModelStatus]]:
+        """The status at once, and again after every change. Raises RequestFailedError, UnreachableError."""
+        self._connect()
+        request = model_status_pb2.WatchModelStatusRequest(model=model)
+        try:
+            for response in self._status.WatchModelStatus(request):
+                yield list(response.models)
+        except grpc.RpcError as error:
+            raise _failure(error) from None
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, method: Callable[..., Any], request: Any, timeout_s: float | None) -> Any:
+        self._connect()
+        try:
+            return method(request, timeout=self._timeout_s if timeout_s is None else timeout_s)
+        except grpc.RpcError as error:
+            raise _failure(error) from None
+
+    def _connect(self) -> None:
+        """Once: to tell a server that is not there from one that answers UNAVAILABLE."""
+        if self._connected:
+            return
+        settled = Event()
+        states: list[grpc.ChannelConnectivity] = []
+
+        def changed(state: grpc.ChannelConnectivity) -> None:
+            if state in (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE):
+                states.append(state)
+                settled.set()
+
+        self._channel.subscribe(changed, try_to_connect=True)
+        settled.wait(self._connect_timeout_s)
+        self._channel.unsubscribe(changed)
+        if not states or states[0] is not grpc.ChannelConnectivity.READY:
+            raise UnreachableError(f"no server answers at {self._address}")
+        self._connected = True
+
+
+def _failure(error: Any) -> RequestFailedError:
+    return RequestFailedError(error.code(), error.details() or "")

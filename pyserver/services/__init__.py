@@ -1,0 +1,1 @@
+"""The servicers: one a file, none knows the transport that carries it."""
