@@ -3,52 +3,6 @@
 #include "base/text.h"
 
 namespace pyserver {
-namespace {
-
-constexpr std::uint64_t kHighBits = 0x8080808080808080;
-
-// The length of the well-formed sequence of more than one byte at `at`, or 0 (Unicode 15, table 3-7).
-std::size_t multibyte_sequence(const unsigned char* at, std::size_t left) noexcept {
-  const auto continues = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
-    return i < left && at[i] >= low && at[i] <= high;
-  };
-  const unsigned first = at[0];
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const unsigned low = first == 0xE0 ? 0xA0 : 0x80;
-    const unsigned high = first == 0xED ? 0x9F : 0xBF;
-    return continues(1, low, high) && continues(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const unsigned low = first == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = first == 0xF4 ? 0x8F : 0xBF;
-    return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-}  // namespace
-
-bool is_utf8(std::string_view text) noexcept {
-  const auto* at = reinterpret_cast<const unsigned char*>(text.data());
-  const auto* const end = at + text.size();
-  while (at != end) {
-    if (*at >= 0x80) {
-      const std::size_t length = multibyte_sequence(at, static_cast<std::size_t>(end - at));
-      if (length == 0) return false;
-      at += length;
-      continue;
-    }
-    std::uint64_t eight = 0;
-    if (end - at >= 8 && (std::memcpy(&eight, at, 8), (eight & kHighBits) == 0)) {
-      at += 8;
-    } else {
-      ++at;
-    }
-  }
-  return true;
-}
-
 bool WireReader::read_long_varint(std::uint64_t& value) noexcept {
   std::uint64_t result = 0;
   const std::byte* at = at_;

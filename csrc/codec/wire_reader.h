@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "base/utf8.h"
 
 namespace pyserver {
 
@@ -47,8 +48,6 @@ struct WireField {
   // The value of a length-delimited field.
   std::span<const std::byte> bytes;
 };
-
-bool is_utf8(std::string_view text) noexcept;
 
 class WireReader {
  public:
