@@ -7,6 +7,7 @@
 #include "engines/openvino/error_text.h"
 #include "engines/openvino/model_reader.h"
 #include "engines/openvino/openvino_instance.h"
+#include "engines/openvino/row_probe.h"
 #include "engines/openvino/shape_guard.h"
 #include "engines/openvino/signature_completion.h"
 #include "openvino/core/version.hpp"
@@ -55,10 +56,8 @@ Status about_file(const std::string& path, const Status& status) {
           concat("the model file ", pyserver::quoted(path, 1024), " cannot be used: ", status.message())};
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Engine>> make_openvino_engine(const std::string& path, const ModelOverrides& overrides,
-                                                     const OpenVinoOptions& options) {
+Result<std::unique_ptr<Engine>> make_engine(const std::string& path, const ModelOverrides& overrides,
+                                            const OpenVinoOptions& options) {
   try {
     ov::Core core;
     auto model = read_openvino_model(core, path);
@@ -72,6 +71,28 @@ Result<std::unique_ptr<Engine>> make_openvino_engine(const std::string& path, co
   } catch (const std::exception& exception) {
     return about_file(path, invalid_argument(condensed(exception)));
   }
+}
+
+// Whether the engine batches only because its shapes look so, and its rows influence one another all the same.
+Result<bool> batches_by_mistake(Engine& engine, const ModelOverrides& overrides) {
+  if (overrides.max_batch_size || !engine.signature().batches()) return false;
+  auto instance = engine.create_instance(0);
+  if (!instance.ok()) return std::move(instance).status();
+  return mixes_rows(engine.signature(), **instance);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> make_openvino_engine(const std::string& path, const ModelOverrides& overrides,
+                                                     const OpenVinoOptions& options) {
+  auto engine = make_engine(path, overrides, options);
+  if (!engine.ok()) return engine;
+  const auto mistaken = batches_by_mistake(**engine, overrides);
+  if (!mistaken.ok()) return about_file(path, mistaken.status());
+  if (!*mistaken) return engine;
+  ModelOverrides unbatched = overrides;
+  unbatched.max_batch_size = 0;
+  return make_engine(path, unbatched, options);
 }
 
 Result<ModelSignature> inspect_openvino_model(const std::string& path) {

@@ -36,7 +36,8 @@ struct OpenVinoOptions {
 
 // What the caller's configuration says of the model; what it leaves open is completed from the model.
 struct ModelOverrides {
-  // Nothing: default_max_batch_size where the model proves to batch, 0 otherwise.
+  // Nothing: kDefaultMaxBatchSize where the model proves to batch, by its shapes and by a few rows executed together
+  // and alone; 0 otherwise. A number is taken at its word: only the shapes are proved.
   // > 0 for a model whose first dimensions are fixed to 1: the model is reshaped, or the load fails.
   std::optional<std::int64_t> max_batch_size;
   // Each names a tensor of the model. Its shape must fit the model's; free dimensions may be fixed.
@@ -50,7 +51,7 @@ inline constexpr std::int64_t kDefaultMaxBatchSize = 32;
 Result<std::unique_ptr<Engine>> make_openvino_engine(const std::string& path, const ModelOverrides& overrides,
                                                      const OpenVinoOptions& options);
 
-// What the model's files say: nothing is compiled. Sets max_batch_size as above.
+// What the model's files say: nothing is compiled, so max_batch_size is as the shapes alone have it.
 Result<ModelSignature> inspect_openvino_model(const std::string& path);
 
 // Such as "2026.4.1-…".

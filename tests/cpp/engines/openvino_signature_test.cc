@@ -4,9 +4,12 @@ namespace pyserver {
 namespace {
 
 using OpenVinoSignature = OpenVinoTest;
+using ov::opset8::ReduceMean;
 using ov::opset8::ReduceSum;
 using ov::opset8::Reshape;
 using ov::opset8::ShapeOf;
+using ov::opset8::Softmax;
+using ov::opset8::Subtract;
 using ov::opset8::Transpose;
 
 TEST_F(OpenVinoSignature, BatchesAModelWhoseOutputsHaveTheRowsOfItsInputs) {
@@ -39,6 +42,30 @@ TEST_F(OpenVinoSignature, DoesNotBatchAModelThatReducesItsFirstDimension) {
   EXPECT_EQ(signature->max_batch_size, 0);
   EXPECT_EQ(signature->inputs[0].shape, (Shape{-1, 4}));
   EXPECT_EQ(signature->outputs[0].shape, (Shape{1, 4}));
+}
+
+TEST_F(OpenVinoSignature, DoesNotBatchAModelWhoseRowsInfluenceOneAnother) {
+  const auto x = parameter("x", {-1, 4});
+  const auto mean = std::make_shared<ReduceMean>(x, constant<std::int64_t>({1}, {0}), true);
+  const auto centred = std::make_shared<Subtract>(x, mean);
+  const std::string path = save({named("y", centred)}, {x});
+  const auto engine = load(path);
+  ASSERT_TRUE(engine);
+  EXPECT_EQ(engine->signature().max_batch_size, 0);
+  EXPECT_EQ(engine->signature().inputs[0].shape, (Shape{-1, 4}));
+  // Who asks for it by name gets it.
+  ModelOverrides overrides;
+  overrides.max_batch_size = 8;
+  EXPECT_EQ(load(path, overrides)->signature().max_batch_size, 8);
+}
+
+TEST_F(OpenVinoSignature, FindsRowsThatInfluenceOneAnotherBehindFreeDimensions) {
+  const auto x = parameter("x", {-1, -1});
+  const auto softmax = std::make_shared<Softmax>(x, 0);
+  EXPECT_EQ(load(save({named("y", softmax)}, {x}))->signature().max_batch_size, 0);
+  const auto along_row = parameter("x", {-1, -1});
+  const auto harmless = std::make_shared<Softmax>(along_row, 1);
+  EXPECT_EQ(load(save({named("y", harmless)}, {along_row}))->signature().max_batch_size, kDefaultMaxBatchSize);
 }
 
 TEST_F(OpenVinoSignature, DoesNotBatchAModelThatMovesItsFirstDimensionElsewhere) {
