@@ -98,4 +98,4 @@ def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
 
 def _quoted(value: object) -> str:
     text = escaped(str(value))
-    return text if text and " " not in text and '"' not in text else '"' + text.replace('"', '\\"') + '"'
+    return text if text and not set(text) & set(' "=') else '"' + text.replace('"', '\\"') + '"'

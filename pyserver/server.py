@@ -25,6 +25,8 @@ from pyserver.transport.infer_calls import STOPPING
 SERVICES = (PREDICT_SERVICE, model_status.SERVICE, OPEN_INFERENCE_SERVICE, health.SERVICE)
 # For the answers that are made when the grace is over to reach their callers.
 _LAST_ANSWERS_S = 1.0
+# For probes to be answered by a server that could not start.
+_FAILED_START_GRACE_S = 1.0
 
 _log = logging.getLogger("pyserver.server")
 
@@ -125,7 +127,8 @@ def serve_until_signal(server: Server, on_ready: Callable[[str], None], at_once:
         # On a thread of its own: while it loads a model, the main thread stays free for signals.
         try:
             server.start()
-            on_ready(server.ready_line())
+            if not wake.is_set():
+                on_ready(server.ready_line())
         except BaseException as error:
             failures.append(error)
             wake.set()
@@ -135,7 +138,7 @@ def serve_until_signal(server: Server, on_ready: Callable[[str], None], at_once:
         wake.wait()
         if failures and not isinstance(failures[0], PyserverError):
             _log.error("the server did not start", exc_info=failures[0])
-        answered = server.stop(0.0 if failures else None)
+        answered = server.stop(_FAILED_START_GRACE_S if failures else None)
     finally:
         for number, action in before.items():
             signal.signal(number, action)

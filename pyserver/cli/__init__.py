@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pyserver.cli import doctor, inspect, predict, serve, status
-from pyserver.cli.exit_codes import EPILOG, FAILURE, INTERRUPTED, OK, exit_code_of
+from pyserver.cli.exit_codes import EPILOG, FAILURE, INTERRUPTED, OK, USAGE, exit_code_of
 from pyserver.errors import PyserverError, one_line
 
 # What typer raises for a wrong flag or argument; its module is another one in every other release.
@@ -56,6 +56,9 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except UnicodeEncodeError as error:
+        # What protobuf is asked to send; Python takes arguments and JSON that are not Unicode.
+        return _fail(f"{error.object[:100]!r}: expected text that can be written as UTF-8", USAGE)
     except BrokenPipeError:
         # Who read our output has gone; nothing more can be written, not even at the end of the process.
         sys.stdout = None

@@ -23,9 +23,15 @@ _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def read_inputs(
-    sources: Sequence[str], model: model_status_pb2.ModelVersionStatus, scale: float
+    sources: Sequence[str],
+    model: model_status_pb2.ModelVersionStatus,
+    scale: float = 1.0,
+    layout: str = "",
 ) -> tuple[dict[str, Array], dict[str, str]]:
-    """The inputs by name, and what their datatypes are. Raises ConfigError for wrong usage, PyserverError for files."""
+    """The inputs by name, and what their datatypes are. Raises ConfigError for wrong usage, PyserverError for files.
+
+    For images: `scale` multiplies their pixels; `layout`, "hwc" or "chw", is where the model has the channels.
+    """
     specs = {spec.name: spec for spec in model.inputs}
     arrays: dict[str, Array] = {}
     for source in sources:
@@ -33,7 +39,7 @@ def read_inputs(
         if name in arrays:
             raise ConfigError(f"input {name!r} is given twice")
         spec = specs[name]
-        array = _read(path, spec, scale)
+        array = _read(path, spec, scale, layout)
         if model.batching.max_batch_size and array.ndim == len(spec.shape):
             array = array[np.newaxis]
         arrays[name] = array
@@ -55,7 +61,7 @@ def _split(source: str, specs: dict[str, tensor_pb2.TensorSpec]) -> tuple[str, P
     raise ConfigError(f"{source!r}: the model has no input {name!r}; its inputs are {known}")
 
 
-def _read(path: Path, spec: tensor_pb2.TensorSpec, scale: float) -> Array:
+def _read(path: Path, spec: tensor_pb2.TensorSpec, scale: float, layout: str) -> Array:
     suffix = path.suffix.lower()
     try:
         if suffix == ".npy":
@@ -64,11 +70,13 @@ def _read(path: Path, spec: tensor_pb2.TensorSpec, scale: float) -> Array:
         if suffix == ".json":
             return _from_json(path, spec)
         if suffix in IMAGE_SUFFIXES:
-            return _from_image(path, spec, scale)
+            return _from_image(path, spec, scale, layout)
     except OSError as error:
         raise PyserverError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise PyserverError(f"{path}: {error}") from None
+    except RecursionError:
+        raise PyserverError(f"{path}: nested too deeply") from None
     raise ConfigError(f"{path}: expected a file that ends in .npy, .json, {', '.join(IMAGE_SUFFIXES)}")
 
 
@@ -82,21 +90,22 @@ def _from_json(path: Path, spec: tensor_pb2.TensorSpec) -> Array:
     plain = np.array(values)
     if plain.dtype == object or plain.dtype.kind in "US":
         raise ValueError(f"expected numbers in lists of equal length for input {spec.name!r} ({datatype})")
-    array = plain.astype(DTYPES[datatype])
+    with np.errstate(invalid="ignore"):  # what does not fit is told below
+        array = plain.astype(DTYPES[datatype])
     if datatype[:3] in ("INT", "UIN", "BOO") and not np.array_equal(array, plain):
         raise ValueError(f"a number does not fit input {spec.name!r}, which is {datatype}")
     return array
 
 
-def _from_image(path: Path, spec: tensor_pb2.TensorSpec, scale: float) -> Array:
+def _from_image(path: Path, spec: tensor_pb2.TensorSpec, scale: float, layout: str) -> Array:
     datatype = datatype_name(spec.datatype)
     if datatype in ("BYTES", "BF16", "BOOL"):
         raise ValueError(f"input {spec.name!r} is {datatype}: an image cannot be sent as that")
-    height, width, channels, channels_first = _image_layout(spec)
+    height, width, channels, channels_first = _image_layout(spec, layout)
     try:
         with Image.open(path) as image:
             pixels = np.asarray(image.convert(_MODES[channels]))
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
         raise ValueError(f"not an image that can be read: {error}") from None
     came = pixels.shape[:2]
     if height not in (-1, came[0]) or width not in (-1, came[1]):
@@ -115,20 +124,25 @@ def _from_image(path: Path, spec: tensor_pb2.TensorSpec, scale: float) -> Array:
     return array
 
 
-def _image_layout(spec: tensor_pb2.TensorSpec) -> tuple[int, int, int, bool]:
+def _image_layout(spec: tensor_pb2.TensorSpec, layout: str) -> tuple[int, int, int, bool]:
     """Height, width, channels, and whether the channels come first."""
     shape = list(spec.shape)
     if len(shape) == 2:
         return shape[0], shape[1], 1, False
-    # [3, 4, 3] may be either: it is not guessed. 4 channels are rare, so a side of 4 beside 1 or 3 channels is a side.
     first, last = (len(shape) == 3 and shape[place] in _MODES for place in (0, -1))
-    if first and last and 4 in (shape[0], shape[2]):
-        first, last = shape[0] != 4, shape[2] != 4
-    if first != last:
-        if first:
-            return shape[1], shape[2], shape[0], True
+    if first and last and not layout:
+        raise ConfigError(
+            f"input {spec.name!r} has shape {shape_text(shape)}, which may be [height, width, channels] or [channels, "
+            "height, width]: say which with --layout hwc or --layout chw"
+        )
+    if first and layout != "hwc":
+        return shape[1], shape[2], shape[0], True
+    if last and layout != "chw":
         return shape[0], shape[1], shape[2], False
+    allowed = {"hwc": "not [height, width, channels]", "chw": "not [channels, height, width]"}.get(
+        layout, "none of [height, width], [height, width, channels] and [channels, height, width]"
+    )
     raise ValueError(
-        f"input {spec.name!r} has shape {shape_text(shape)}, which is none of [height, width], [height, width, "
-        "channels] and [channels, height, width] with 1, 3 or 4 channels: use a .npy file"
+        f"input {spec.name!r} has shape {shape_text(shape)}, which is {allowed} with 1, 3 or 4 channels: "
+        "use a .npy file"
     )

@@ -10,12 +10,12 @@ import typer
 from pydantic.fields import FieldInfo
 
 from pyserver.client import DEFAULT_ADDRESS
-from pyserver.config.load import flag_name
+from pyserver.config.load import CLIENT_VARIABLE, flag_name
 from pyserver.config.schema import ServerSettings
 
 AddressOption = Annotated[
     str,
-    typer.Option("--address", "-a", help="HOST:PORT of the server.", metavar="HOST:PORT", envvar="PYSERVER_ADDRESS"),
+    typer.Option("--address", "-a", help="HOST:PORT of the server.", metavar="HOST:PORT", envvar=CLIENT_VARIABLE),
 ]
 DEFAULT_SERVER = DEFAULT_ADDRESS
 

@@ -10,6 +10,7 @@ from pyserver.cli.exit_codes import EPILOG
 from pyserver.cli.options import DEFAULT_SERVER, AddressOption
 from pyserver.cli.tables import shape_text, table
 from pyserver.client import Client
+from pyserver.errors import ConfigError
 
 _HELP = """Run a model once, with inputs from files.
 
@@ -18,7 +19,8 @@ An INPUT is `NAME=FILE`, or just `FILE` where the model has one input. FILE ends
 - `.npy`: sent as it is, in its own datatype
 - `.json`: nested lists, sent in the model's datatype
 - `.png`, `.jpg`, `.bmp`, `.webp`: the pixels, 0 to 255, times `--scale`, in the model's datatype and layout
-  ([H, W], [H, W, C] or [C, H, W]); an image of another size is refused, never resized
+  ([H, W], [H, W, C] or [C, H, W]; where the shape may be both, say `--layout`); an image of another size is refused,
+  never resized
 
 Where the model batches and the file holds one row without a batch dimension, it is added. What is sent is told on
 stderr, the outputs on stdout.
@@ -34,9 +36,11 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")],
-    inputs: Annotated[list[str] | None, typer.Argument(metavar="[INPUT]…", help="NAME=FILE, or FILE.")] = None,
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT…", help="NAME=FILE, or FILE.")] = None,
     address: AddressOption = DEFAULT_SERVER,
-    version: Annotated[int, typer.Option("--version", min=0, help="The version; 0: the default one.")] = 0,
+    version: Annotated[
+        int, typer.Option("--version", min=0, max=2**63 - 1, help="The version; 0: the default one.")
+    ] = 0,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the outputs to a .npy, .npz or .json file."),
@@ -47,6 +51,9 @@ def predict(
     request_id: Annotated[str, typer.Option("--id", help="The request's id, for the server's log.")] = "",
     ledger: Annotated[bool, typer.Option("--ledger", help="Show where the server's time went.")] = False,
     scale: Annotated[float, typer.Option("--scale", help="Multiplies the pixels of images.")] = 1.0,
+    layout: Annotated[
+        str, typer.Option("--layout", metavar="hwc|chw", help="Layout of images, where the shape does not tell it.")
+    ] = "",
     timeout_s: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="The request's deadline.")] = 60.0,
 ) -> None:
     """Sends one request and prints what came back."""
@@ -56,8 +63,10 @@ def predict(
     from pyserver.tensors import datatype_of
 
     check_output(output)
+    if layout not in ("", "hwc", "chw"):
+        raise ConfigError(f"--layout {layout}: expected hwc or chw")
     with Client(address, timeout_s=timeout_s) as client:
-        arrays, datatypes = read_inputs(inputs or [], client.metadata(model, version=version), scale)
+        arrays, datatypes = read_inputs(inputs or [], client.metadata(model, version=version), scale, layout)
         for name, array in arrays.items():
             datatype = datatypes.get(name, datatype_of(array))
             print(f"sent {name} {datatype} {shape_text(array.shape)}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """`pyserver serve`."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from pyserver.cli.exit_codes import EPILOG
 from pyserver.cli.options import takes_settings_flags
-from pyserver.config.load import load_settings
+from pyserver.config.load import load_settings, misspelled_variables
 
 _HELP = """Serve models over gRPC.
 
@@ -31,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     repositories: Annotated[
-        list[str] | None, typer.Argument(metavar="[REPOSITORY_OR_MODEL]…", help="What to serve.", show_default=False)
+        list[str] | None, typer.Argument(metavar="REPOSITORY_OR_MODEL…", help="What to serve.", show_default=False)
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Options as YAML.", show_default=False)
@@ -42,10 +43,14 @@ def serve(
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     settings = load_settings(config, os.environ, {"repositories": repositories or None, **given})
     # Only now: what the server needs is much to import, and a wrong flag should be told at once.
-    from pyserver.logs import configure_logs
+    from pyserver.logs import configure_logs, fields
     from pyserver.server import Server, serve_until_signal
 
     configure_logs(settings.log_level, settings.log_format)
+    for name, meant in misspelled_variables(os.environ).items():
+        logging.getLogger("pyserver.config").warning(
+            "an environment variable is no option", extra=fields(variable=name, nearest=meant)
+        )
     answered = serve_until_signal(Server(settings), lambda line: print(line, flush=True), _exit_at_once)
     if not answered:
         # Threads that would not end in time must not hold up the end of the process.
@@ -53,6 +58,7 @@ def serve(
 
 
 def _exit_at_once(code: int = 1) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # where the process was started without it
+            stream.flush()
     os._exit(code)

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="One model only.", show_default=False)] = "",
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="One model only.", show_default=False)] = "",
     address: AddressOption = DEFAULT_SERVER,
     watch: Annotated[bool, typer.Option("--watch", help="Show every change until interrupted.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line per change.")] = False,

@@ -5,7 +5,6 @@ Whatever is wrong becomes one ConfigError of one line, which names where it stan
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
@@ -19,8 +18,9 @@ from pyserver.config.schema import ModelConfig, Options, ServerSettings
 from pyserver.config.yaml_file import parse_yaml, read_limited
 from pyserver.errors import ConfigError
 
-_log = logging.getLogger(__name__)
 ENVIRONMENT_PREFIX = "PYSERVER_"
+CLIENT_VARIABLE = "PYSERVER_ADDRESS"
+"""The address that the client commands ask; the server does not read it."""
 
 # How a list is written in an environment variable.
 _SEPARATORS = {"repositories": os.pathsep, "load_models": ","}
@@ -68,6 +68,17 @@ def parse_options(schema: type[_Options], values: Mapping[str, Any], origin: str
         raise ConfigError(sentences(error, schema, lambda key: f"{origin}{key}")) from None
 
 
+def misspelled_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables that look like an option and are none, with the option that was perhaps meant.
+
+    They are no error: Kubernetes sets PYSERVER_PORT and its like beside a service of this name.
+    """
+    known = [environment_name(key) for key in ServerSettings.model_fields]
+    unknown = [name for name in environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known]
+    nearest = {name: get_close_matches(name, known, n=1, cutoff=0.85) for name in unknown if name != CLIENT_VARIABLE}
+    return {name: found[0] for name, found in nearest.items() if found}
+
+
 def environment_name(key: str) -> str:
     """The environment variable of an option."""
     return ENVIRONMENT_PREFIX + key.upper()
@@ -92,14 +103,9 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     known = {environment_name(key): key for key in ServerSettings.model_fields}
     values: dict[str, Any] = {}
-    for name, text in environ.items():
-        if name in known:
-            # An empty variable is one that is not set, as shells and container tools have it.
-            if text:
-                key = known[name]
-                separator = _SEPARATORS.get(key)
-                values[key] = text if separator is None else [part for part in text.split(separator) if part]
-        elif name.startswith(ENVIRONMENT_PREFIX) and (nearest := get_close_matches(name, known, n=1, cutoff=0.85)):
-            # Not an error: Kubernetes sets PYSERVER_PORT and its like beside a service of this name.
-            _log.warning("environment variable %s is no option; the nearest is %s", name, nearest[0])
+    for name, key in known.items():
+        # An empty variable is one that is not set, as shells and container tools have it.
+        if text := environ.get(name):
+            separator = _SEPARATORS.get(key)
+            values[key] = text if separator is None else [part for part in text.split(separator) if part]
     return values

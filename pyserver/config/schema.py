@@ -59,7 +59,10 @@ class ServerSettings(Options):
     )
     poll_interval_s: _Seconds = Field(default=1.0, gt=0, description="Seconds between two looks at the repositories.")
     shutdown_grace_s: _Seconds = Field(
-        default=30.0, ge=0, description="Seconds that running requests get to finish when the server stops."
+        default=25.0,
+        ge=0,
+        # With what comes after it, this stays below the 30 seconds after which Kubernetes kills.
+        description="Seconds that running requests get to finish when the server stops.",
     )
     unload_grace_s: _Seconds = Field(
         default=30.0, ge=0, description="Seconds that running requests get to finish when a model version is unloaded."

@@ -11,7 +11,7 @@ from pyserver.config.schema import ModelConfig, OpenVinoOptions
 from pyserver.engines.loading import LoadContext, options_origin, tensor_specs
 from pyserver.errors import ModelLoadError
 
-FILE_KINDS = "*.onnx, *.xml, saved_model.pb, *.pb, *.tflite, *.pdmodel and Paddle's *.json"
+FILE_KINDS = "*.onnx, *.xml, saved_model.pb, *.pb, *.tflite and *.pdmodel (not Paddle 3's *.json)"
 _SUFFIXES = {".onnx", ".xml", ".pb", ".tflite", ".pdmodel"}
 _SAVED_MODEL = "saved_model.pb"
 
@@ -74,9 +74,4 @@ def _candidates(path: Path) -> Iterator[Path]:
 
 
 def _is_model_file(path: Path) -> bool:
-    if path.name.startswith(".") or not path.is_file():
-        return False
-    if path.suffix == ".json":
-        # Other JSON files lie beside models; Paddle's has its weights beside it.
-        return path.with_suffix(".pdiparams").is_file()
-    return path.suffix in _SUFFIXES
+    return path.suffix in _SUFFIXES and not path.name.startswith(".") and path.is_file()

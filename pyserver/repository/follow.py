@@ -74,6 +74,8 @@ class Follower:
                     continue
                 self._load(model, found, config, problem)
             failures += self._failure(model.name, number)
+        if problem and not any(number in model.versions for number in wanted):
+            failures.append(problem)  # no version was there to say so
         self._withdraw_unwanted(model, wanted, settling)
         return failures
 
@@ -179,7 +181,8 @@ class Follower:
                 record.reason = f"reload failed: {reason}"
             else:
                 record.state, record.reason = _State.UNAVAILABLE, reason
-        self._log.error("model %s version %d: not loaded: %s", name, found.version, reason)
+        level = logging.INFO if reason == STOPPING else logging.ERROR
+        self._log.log(level, "model %s version %d: not loaded: %s", name, found.version, reason)
 
     def _failure(self, name: str, number: int) -> list[str]:
         record = self._versions(name).get(number)

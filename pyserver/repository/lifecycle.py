@@ -106,7 +106,7 @@ class ModelRepository:
             self._refuse_when_stopping()
             model = self._scan().models.get(name)
             if model is None:
-                raise NotFoundError(f"model {name!r} is not in a repository")
+                raise NotFoundError(f"model {name[:100]!r} is not in a repository")
             self._never_found.discard(name)
             failures = self._follower.follow(model, lambda _: True, again=True)
             self._on_disk[name] = model

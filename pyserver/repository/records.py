@@ -89,7 +89,7 @@ class ModelRecords:
             if name is None:
                 return [_state_of(self._models[key]) for key in sorted(self._models)]
             if name not in self._models:
-                raise NotFoundError(f"model {name!r} is not in a repository")
+                raise NotFoundError(f"model {name[:100]!r} is not in a repository")
             return [_state_of(self._models[name])]
 
     def serving(self) -> list[tuple[str, bool]]:

@@ -30,6 +30,20 @@ _CODES: list[tuple[type[PyserverError], grpc.StatusCode]] = [
 ]
 
 
+# Clients refuse trailers of more than 8192 bytes, and with them the answer.
+_MAX_DETAILS_BYTES = 4096
+
+
+def details_of(error: PyserverError) -> str:
+    """The message, cut where it would not fit into the trailers: there a byte beyond ASCII takes three."""
+    left = _MAX_DETAILS_BYTES
+    for place, character in enumerate(error.message):
+        left -= 1 if character.isascii() and character != "%" else 3 * len(character.encode("utf-8", "replace"))
+        if left < 0:
+            return error.message[:place] + "…"
+    return error.message
+
+
 def code_of(error: PyserverError) -> grpc.StatusCode:
     """The canonical code that answers a request which met this error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), grpc.StatusCode.FAILED_PRECONDITION)
@@ -45,7 +59,7 @@ def answered(
         try:
             return method(self, request, context)
         except PyserverError as error:
-            context.abort(code_of(error), error.message)
+            context.abort(code_of(error), details_of(error))
             raise  # not reached: abort() raises
 
     return answer

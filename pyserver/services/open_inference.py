@@ -4,12 +4,12 @@ from importlib.metadata import version as package_version
 from typing import Any
 
 from pyserver import _core
-from pyserver.errors import NotFoundError
+from pyserver.errors import NotFoundError, PyserverError
 from pyserver.open_inference import open_inference_pb2 as pb
 from pyserver.open_inference import open_inference_pb2_grpc
 from pyserver.repository.lifecycle import ModelRepository
 from pyserver.repository.state import ModelState, ModelVersionState, VersionState
-from pyserver.services.failure import InvalidRequestError, answered
+from pyserver.services.failure import InvalidRequestError, answered, code_of, details_of
 from pyserver.services.model_statistics import model_statistics
 from pyserver.services.versions import find_version, loaded_version, parse_version, serves
 from pyserver.transport import Transport
@@ -39,22 +39,24 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
     def __init__(self, repository: ModelRepository) -> None:
         self._repository = repository
 
-    def ServerLive(self, request: pb.ServerLiveRequest, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802
+    # What probes ask is asynchronous: they are answered while loads and unloads hold every control thread.
+    async def ServerLive(self, request: pb.ServerLiveRequest, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802
         """Who can answer lives."""
         return pb.ServerLiveResponse(live=True)
 
-    def ServerReady(self, request: pb.ServerReadyRequest, context: Any) -> pb.ServerReadyResponse:  # noqa: ARG002, N802
+    async def ServerReady(self, request: pb.ServerReadyRequest, context: Any) -> pb.ServerReadyResponse:  # noqa: ARG002, N802
         """Whether the models that should serve do."""
         return pb.ServerReadyResponse(ready=self._repository.ready())
 
-    @answered
-    def ModelReady(self, request: pb.ModelReadyRequest, context: Any) -> pb.ModelReadyResponse:  # noqa: ARG002, N802
+    async def ModelReady(self, request: pb.ModelReadyRequest, context: Any) -> pb.ModelReadyResponse:  # noqa: N802
         """Whether the version, or any, serves. A model that is not known is not ready."""
-        version = parse_version(request.version)
         try:
-            return pb.ModelReadyResponse(ready=serves(self._model(request.name), version))
+            ready = serves(self._model(request.name), parse_version(request.version))
         except NotFoundError:
-            return pb.ModelReadyResponse(ready=False)
+            ready = False
+        except PyserverError as error:
+            await context.abort(code_of(error), details_of(error))
+        return pb.ModelReadyResponse(ready=ready)
 
     def ServerMetadata(self, request: pb.ServerMetadataRequest, context: Any) -> pb.ServerMetadataResponse:  # noqa: ARG002, N802
         """Name, version and extensions."""

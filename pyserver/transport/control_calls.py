@@ -59,15 +59,16 @@ class ControlCalls(grpc.GenericRpcHandler):
 
     def _sync_unary(self, behaviour: Callable[..., Any], read: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
         def answer(data: bytes, aio_context: Any) -> Any:
-            context = _RaisingContext(aio_context)
             try:
-                return behaviour(read(data), context)
+                return behaviour(read(data), _RaisingContext(aio_context))
             except aio.AbortError:
-                raise
+                pass
             except _UnreadableMessageError as error:
-                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+                aio_context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except Exception as error:
-                context.abort(grpc.StatusCode.INTERNAL, self._unexpected(error))
+                aio_context.abort(grpc.StatusCode.INTERNAL, self._unexpected(error))
+            # grpc.aio remembers the abort; an exception that is not its own it would log as a failure of the server.
+            return None
 
         return answer
 
@@ -159,6 +160,8 @@ async def _until(stopped: "asyncio.Task[Any]", responses: AsyncIterator[Any]) ->
                 response.cancel()
                 # It must have ended before the generator that it runs in can be closed.
                 await asyncio.wait((response,))
+            if not response.cancelled():
+                response.exception()  # asyncio logs an exception that nobody asked for
         if response.cancelled():
             return
         try:

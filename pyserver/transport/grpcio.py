@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent import futures
+from pathlib import Path
 from typing import Any, TypeVar
 
 from grpc import aio
@@ -97,6 +98,9 @@ class GrpcioTransport:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def _listen(self, address: str, add_port: Callable[..., int], *arguments: Any) -> int:
+        if address.startswith("unix:") and _is_served(address.removeprefix("unix:")):
+            # grpc would take the path away from the server that is there.
+            raise ConfigError(f"cannot listen on {address}: address already in use")
         try:
             return self._on_loop(_async(add_port, *arguments))
         except RuntimeError as error:
@@ -121,6 +125,8 @@ def _server_options(max_message_bytes: int) -> list[tuple[str, int]]:
 
 def _why_not(address: str) -> str:
     """grpc does not say why it cannot listen; the operating system does."""
+    if address.startswith("unix:"):
+        return _why_not_at_path(address.removeprefix("unix:"))
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or int(port) > 65_535:
         return "an address is HOST:PORT"
@@ -134,4 +140,25 @@ def _why_not(address: str) -> str:
                 probe.listen()
     except OSError as error:
         return (error.strerror or str(error)).lower()
+    return "grpc refuses the address"
+
+
+def _is_served(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+        return True
+
+
+def _why_not_at_path(path: str) -> str:
+    if Path(path).exists():
+        return "the path is in use"
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.bind(path)
+        except OSError as error:
+            return (error.strerror or str(error)).lower()
+    Path(path).unlink(missing_ok=True)
     return "grpc refuses the address"

@@ -18,6 +18,8 @@ from pyserver.transport import InferMethods
 
 MAX_UNANSWERED = 256
 """Requests of one stream that may wait for their answers; while there are so many, nothing more is read of it."""
+MAX_UNANSWERED_BYTES = 32 * 1024 * 1024
+"""What they, and answers that the caller did not read yet, may weigh together. One request may always run."""
 
 STREAM_PROTOCOLS = (_core.Protocol.PREDICT_STREAM, _core.Protocol.MODEL_STREAM_INFER)
 STOPPING = "the server is stopping"
@@ -88,8 +90,10 @@ class _InferStream:
         self._core = core
         self._protocol = protocol
         self._stopping = stopping
-        self._room = asyncio.Semaphore(MAX_UNANSWERED)
         self._underway: dict[int, _core.InferCall] = {}
+        self._unanswered = 0
+        self._unanswered_bytes = 0
+        self._room = asyncio.Event()
         # None: there are no more requests.
         self._answers: asyncio.Queue[_core.Completed | None] = asyncio.Queue()
 
@@ -111,10 +115,13 @@ class _InferStream:
         number = 0
         try:
             async for request in requests:
-                await self._room.acquire()
+                while self._is_full(len(request)):
+                    self._room.clear()
+                    await self._room.wait()
                 number += 1
+                self._hold(len(request))
                 self._underway[number] = self._core.infer(
-                    self._protocol, request, context.time_remaining(), partial(self._finish, number)
+                    self._protocol, request, context.time_remaining(), partial(self._finish, number, len(request))
                 )
         finally:
             self._answers.put_nowait(None)
@@ -123,8 +130,23 @@ class _InferStream:
         await self._stopping.wait()
         reader.cancel()
 
-    def _finish(self, number: int, completed: _core.Completed) -> None:
+    def _is_full(self, size: int) -> bool:
+        too_heavy = self._unanswered > 0 and self._unanswered_bytes + size > MAX_UNANSWERED_BYTES
+        return self._unanswered >= MAX_UNANSWERED or too_heavy
+
+    def _hold(self, size: int) -> None:
+        self._unanswered += 1
+        self._unanswered_bytes += size
+
+    def _release(self, size: int) -> None:
+        self._unanswered -= 1
+        self._unanswered_bytes -= size
+        self._room.set()
+
+    def _finish(self, number: int, request_size: int, completed: _core.Completed) -> None:
         self._underway.pop(number, None)
+        self._release(request_size)
+        self._hold(len(completed.response or b""))
         self._answers.put_nowait(completed)
 
     async def _write(self, context: Any) -> None:
@@ -134,7 +156,9 @@ class _InferStream:
             if completed is None:
                 reading = False
                 continue
-            if completed.response is None:
+            response = completed.response
+            if response is None:
                 await context.abort(STATUS_CODES[completed.code], completed.message)
-            await context.write(completed.response)
-            self._room.release()
+            else:
+                await context.write(response)
+                self._release(len(response))

@@ -93,7 +93,7 @@ def test_predict_sends_an_image_as_its_pixels(run: Run, tmp_path: Path) -> None:
     pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     Image.fromarray(pixels).save(tmp_path / "in.png")
     (tmp_path / "b.json").write_text("[7]")
-    inputs = (f"A={tmp_path}/in.png", f"B={tmp_path}/b.json")
+    inputs = (f"A={tmp_path}/in.png", f"B={tmp_path}/b.json", "--layout", "hwc")
     done = run("predict", "pair", *inputs, "--outputs", "OUTPUT0", "--output", tmp_path / "o.npy", "--ledger")
     assert done.returncode == 0, done.stderr
     assert "queue" in done.stdout
@@ -102,7 +102,7 @@ def test_predict_sends_an_image_as_its_pixels(run: Run, tmp_path: Path) -> None:
 
 def test_an_image_of_another_size_is_refused_and_never_resized(run: Run, tmp_path: Path) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "in.png")
-    done = run("predict", "pair", f"A={tmp_path}/in.png")
+    done = run("predict", "pair", f"A={tmp_path}/in.png", "--layout", "hwc")
     assert done.returncode == 1
     assert "expects shape [4, 6, 3], which is 6 x 4 pixels; the image has 5 x 5" in done.stderr
 
@@ -116,6 +116,9 @@ def test_an_image_of_another_size_is_refused_and_never_resized(run: Run, tmp_pat
         (["predict", "pair", "x.npy"], 2, "expected NAME=FILE"),
         (["predict", "pair", "C=x.npy"], 2, "no input 'C'"),
         (["predict", "echo", "--output", "x.txt"], 2, "x.txt"),
+        (["predict", "echo", "--version", str(2**64)], 2, "--version"),
+        (["predict", "echo", "--layout", "whc"], 2, "expected hwc or chw"),
+        (["status", "nope\udcff"], 2, "expected text that can be written as UTF-8"),
         (["status", "nope"], 1, "NOT_FOUND"),
         (["status", "--nonsense"], 2, "nonsense"),
     ],
@@ -132,6 +135,40 @@ def test_a_server_that_is_not_there_is_exit_code_3() -> None:
     port = free_port()
     done = pyserver("status", "--address", f"127.0.0.1:{port}")
     assert (done.returncode, done.stderr) == (3, f"pyserver: no server answers at 127.0.0.1:{port}\n")
+
+
+def test_a_server_that_cannot_start_tells_of_no_requests_given_up(tmp_path: Path) -> None:
+    done = pyserver("serve", tmp_path / "nothing", "--grpc-address", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"pyserver: {tmp_path}/nothing: cannot be used")
+    assert "given up" not in done.stderr
+
+
+@pytest.mark.parametrize(("path", "reason"), [("no/folder/s", "no such file or directory"), ("x" * 200, "too long")])
+def test_a_unix_path_that_cannot_be_listened_on_is_told_why(tmp_path: Path, path: str, reason: str) -> None:
+    done = pyserver("serve", "--grpc-address", f"unix:{tmp_path}/{path}", "--log-level", "error")
+    assert done.returncode == 2
+    assert reason in done.stderr
+
+
+def test_a_unix_path_that_a_server_listens_on_is_not_taken_away_from_it(
+    repository: RepositoryBuilder, start_server: StartServer, tmp_path: Path
+) -> None:
+    repository.identity("echo")
+    address = f"unix:{tmp_path}/s"
+    start_server(repository.root, "--grpc-address", address)
+    done = pyserver("serve", repository.root, "--grpc-address", address, "--log-level", "error")
+    assert (done.returncode, done.stderr) == (2, f"pyserver: cannot listen on {address}: address already in use\n")
+    assert pyserver("status", "--address", address).returncode == 0
+
+
+def test_every_line_of_a_json_log_is_json(repository: RepositoryBuilder, start_server: StartServer) -> None:
+    repository.identity("echo")
+    server = start_server(repository.root, "--log-format", "json", environment={"PYSERVER_GRPC_ADRESS": "x"})
+    server.terminate()
+    assert server.wait() == 0
+    events = [json.loads(line) for line in server.log().splitlines()]
+    assert events[0]["nearest"] == "PYSERVER_GRPC_ADDRESS"
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(server: ServerProcess, repository: RepositoryBuilder) -> None:

@@ -1,12 +1,11 @@
 """Options of the server: where they come from, and what is said of wrong ones."""
 
-import logging
 import os
 from pathlib import Path
 
 import pytest
 
-from pyserver.config.load import load_settings
+from pyserver.config.load import load_settings, misspelled_variables
 from pyserver.config.schema import ModelConfig, ServerSettings
 from pyserver.errors import ConfigError
 
@@ -64,12 +63,13 @@ def test_paths_in_a_file_are_relative_to_it(tmp_path: Path) -> None:
     assert settings.cache_dir == tmp_path / "cache"
 
 
-def test_a_variable_that_is_almost_an_option_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        load_settings(None, {"PYSERVER_GRPC_ADRESS": "x", "PYSERVER_PORT": "tcp://10.0.0.1:8001"}, {})
-    assert [record.getMessage() for record in caplog.records] == [
-        "environment variable PYSERVER_GRPC_ADRESS is no option; the nearest is PYSERVER_GRPC_ADDRESS"
-    ]
+def test_a_variable_that_is_almost_an_option_is_found() -> None:
+    environ = {"PYSERVER_GRPC_ADRESS": "x", "PYSERVER_PORT": "tcp://10.0.0.1", "PYSERVER_LOG_LEVEL": "info"}
+    assert misspelled_variables(environ) == {"PYSERVER_GRPC_ADRESS": "PYSERVER_GRPC_ADDRESS"}
+
+
+def test_the_variable_of_the_client_commands_is_not_a_misspelled_one() -> None:
+    assert misspelled_variables({"PYSERVER_ADDRESS": "127.0.0.1:8001"}) == {}
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,13 @@ def test_a_model_to_load_that_is_missing_is_not_ready(tmp_path: Path, start: Sta
     add_identity(tmp_path, "later", 1)
     serving.repository.load("later")
     assert serving.repository.ready()
+
+
+def test_a_broken_configuration_is_told_where_the_versions_last_wanted_are_not_there(
+    tmp_path: Path, start: Start
+) -> None:
+    folder = add_identity(tmp_path, "m", 1, config=IDENTITY + "version_policy: {specific: [7]}\n")
+    serving = start()
+    (folder / "model.yaml").write_text("[")
+    with pytest.raises(ModelLoadError, match="not valid YAML"):
+        serving.repository.load("m")

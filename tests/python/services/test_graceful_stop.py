@@ -3,8 +3,11 @@ from __future__ import annotations
 import json
 import queue
 import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -123,14 +126,12 @@ def test_a_caller_that_dies_takes_its_waiting_requests_along(
     calls = [stub.Predict.future(message) for _ in range(4)]
     wait_for_queue(server.address, len(calls) - 1)
     channel.close()
-    with Client(server.address) as client:
-        while client.metadata("slow").counts.queue_depth:
-            pass
-        # The log is written a moment after the queue is empty; the request that runs ends long after that.
-        while server.log().count("CANCELLED") < 3 and client.metadata("slow").counts.requests < 4:
-            pass
-    events = [json.loads(line) for line in server.log().splitlines()]
-    codes = [event["code"] for event in events if event.get("request_id") == "gone"]
+    # Every request is logged once, when it ends: three while they wait, one when its execution is over.
+    codes: list[str] = []
+    while len(codes) < len(calls):
+        lines = server.log().splitlines(keepends=True)
+        events = [json.loads(line) for line in lines if line.endswith("\n")]
+        codes = [event["code"] for event in events if event.get("request_id") == "gone"]
     assert codes.count("CANCELLED") == 3
 
 
@@ -151,3 +152,23 @@ def test_watchers_do_not_hold_up_the_end(slow_model: RepositoryBuilder, start_se
     server.terminate()
     assert server.wait(10) == 0
     assert ended.wait(10)
+
+
+def test_a_server_that_is_stopped_while_it_loads_never_says_that_it_is_ready(
+    repository: RepositoryBuilder, tmp_path: Path
+) -> None:
+    # The warm-up of `slow` takes a second.
+    repository.identity("quick")
+    repository.identity("slow", inputs=[{"name": "IN", "datatype": "FP32", "shape": [1]}], delay_us=500_000)
+    log = tmp_path / "log"
+    command = [sys.executable, "-m", "pyserver", "serve", str(repository.root), "--grpc-address", "127.0.0.1:0"]
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
+    ):
+        while "model quick version 1: loaded" not in log.read_text():
+            assert process.poll() is None
+        process.terminate()
+        output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, "")
+    assert "ERROR" not in log.read_text()
