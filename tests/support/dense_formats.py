@@ -74,14 +74,15 @@ class DenseFormat:
     write: Callable[[Path, int], Path]  # into a folder, with so many rows; the file that holds the graph
     input: str = "x"
     output: str = "y"
+    weights: str | None = None  # where they are kept in a file of their own: below the folder of the graph
 
 
 FORMATS = {
     "onnx": DenseFormat(_write_onnx),
-    "ir": DenseFormat(_write_ir),
+    "ir": DenseFormat(_write_ir, weights="dense.bin"),
     # TensorFlow's tensors are called "<node>:<which of its outputs>"; a SavedModel's signature has names of its own.
     "frozen_graph": DenseFormat(_write_frozen_graph, "x:0", "y:0"),
-    "saved_model": DenseFormat(_write_saved_model, "features", "scores"),
+    "saved_model": DenseFormat(_write_saved_model, "features", "scores", "variables/variables.data-00000-of-00001"),
     "tflite": DenseFormat(_write_tflite),
-    "paddle": DenseFormat(_write_paddle),
+    "paddle": DenseFormat(_write_paddle, weights="dense.pdiparams"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import tensor_bundle
 from protobuf_wire import field, repeated
 
 _FLOAT = 1  # DT_FLOAT
@@ -35,14 +36,22 @@ def _constant(name: str, values: np.ndarray) -> bytes:
     return _node(name, "Const", dtype=field(6, _FLOAT), value=field(8, _tensor(values)))
 
 
-def _graph(weights: np.ndarray, bias: np.ndarray, rows: int) -> bytes:
+def _variable(name: str, *shape: int) -> list[bytes]:
+    """The variable, and the node `<name>/Read` that gives its value."""
+    handle = _node(
+        name, "VarHandleOp", dtype=field(6, _FLOAT), shape=field(7, _shape(*shape)), shared_name=field(2, name)
+    )
+    return [handle, _node(f"{name}/Read", "ReadVariableOp", name, dtype=field(6, _FLOAT))]
+
+
+def _graph(weights: np.ndarray, bias: np.ndarray, rows: int, *, variables: bool = False) -> bytes:
     width = weights.shape[0]
     nodes = [
         _node("x", "Placeholder", dtype=field(6, _FLOAT), shape=field(7, _shape(rows, width))),
-        _constant("weights", weights),
-        _constant("bias", bias),
-        _float("product", "MatMul", "x", "weights", transpose_a=field(5, 0), transpose_b=field(5, 0)),
-        _float("sum", "BiasAdd", "product", "bias", data_format=field(2, "NHWC")),
+        *(_variable("weights", *weights.shape) if variables else [_constant("weights/Read", weights)]),
+        *(_variable("bias", *bias.shape) if variables else [_constant("bias/Read", bias)]),
+        _float("product", "MatMul", "x", "weights/Read", transpose_a=field(5, 0), transpose_b=field(5, 0)),
+        _float("sum", "BiasAdd", "product", "bias/Read", data_format=field(2, "NHWC")),
         _float("positive", "Relu", "sum"),
         _float("y", "Identity", "positive"),
     ]
@@ -59,7 +68,10 @@ def _tensor_info(name: str, *sizes: int) -> bytes:
 
 
 def write_saved_model(folder: Path, weights: np.ndarray, bias: np.ndarray, rows: int) -> Path:
-    """The signature calls the graph's x and y `features` and `scores`. Returns the file that holds the graph."""
+    """The signature calls the graph's x and y `features` and `scores`; the weights are variables, in their own files.
+
+    Returns the file that holds the graph.
+    """
     width, height = weights.shape
     signature = (
         field(1, field(1, "features") + field(2, _tensor_info("x:0", rows, width)))
@@ -68,10 +80,10 @@ def write_saved_model(folder: Path, weights: np.ndarray, bias: np.ndarray, rows:
     )
     meta_graph = (
         field(1, field(4, "serve") + field(5, "2.9.0"))
-        + field(2, _graph(weights, bias, rows))
+        + field(2, _graph(weights, bias, rows, variables=True))
         + field(5, field(1, "serving_default") + field(2, signature))
     )
-    folder.mkdir()
+    tensor_bundle.write(folder / "variables", {"weights": weights, "bias": bias})
     path = folder / "saved_model.pb"
     path.write_bytes(field(1, 1) + field(2, meta_graph))
     return path
