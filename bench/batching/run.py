@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import re
 import resource
@@ -128,20 +129,21 @@ class Served:
     def load(self, seconds: int, in_flight: int) -> Rate:
         before, cpu_before = self.counters(), self.server_cpu()
         children_before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        began = time.perf_counter()
-        subprocess.run(
+        told = subprocess.run(
             ["h2load", "-c1", f"-m{in_flight}", "-t1", f"-D{seconds}", "-w24", "-W24", "-d", str(self._body),
              "-H", "content-type: application/grpc", "-H", "te: trailers",
              f"http://{self.address}/inference.GRPCInferenceService/ModelInfer"],
-            check=True, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        elapsed = time.perf_counter() - began
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        finished = re.search(r"finished in ([0-9.]+)s", told)
+        if not finished:
+            raise SystemExit(f"h2load said: {told}")
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         after = self.counters()
         answered = after.inference_stats.success.count - before.inference_stats.success.count
         batches = after.execution_count - before.execution_count
         return Rate(
-            answered / elapsed,
+            answered / float(finished[1]),
             client_cpu_s=children.ru_utime + children.ru_stime - children_before.ru_utime - children_before.ru_stime,
             server_cpu_s=self.server_cpu() - cpu_before,
             mean_batch_size=(after.inference_count - before.inference_count) / max(batches, 1),
@@ -195,6 +197,12 @@ def report(rates: dict[str, list[Rate]]) -> str:
             f"{median(server, 'server_cpu_s'):.2f}"
         )
     return "\n".join(lines)
+
+
+def machine() -> str:
+    """The processor's model and how many of its cores this process may use."""
+    told = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return f"{told[1] if told else platform.machine()}, {len(os.sched_getaffinity(0))} cores"
 
 
 def main() -> None:
