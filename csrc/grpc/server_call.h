@@ -1,0 +1,149 @@
+// ServerCall: one gRPC call on its HTTP/2 stream, from the header block to the trailers.
+//
+// Belongs to its session's thread. Owned by the session, destroyed when the stream is gone. Three parties:
+//   MethodTable    knows who answers a path
+//   CallReceiver   answers one call: is told what comes in
+//   ServerCall     checks the protocol, frames and compresses; is told what goes out
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "grpc/compression.h"
+#include "grpc/message_reader.h"
+#include "grpc/metadata.h"
+#include "http2/session.h"
+
+namespace pyserver {
+
+class ServerCall;
+
+// Why a call ended that we did not finish.
+enum class CancelReason { kByPeer, kConnectionLost, kProtocolError, kServerStopping };
+
+// Whoever answers one call. Owned by the ServerCall.
+class CallReceiver {
+ public:
+  virtual ~CallReceiver() = default;
+  // One message of the request. Who reads slowly slows the peer: windows open while a message is being received, but
+  // not while more than kUntakenLimit bytes of complete messages wait for ServerCall::taken().
+  virtual void on_message(ReceivedMessage message) = 0;
+  // The peer sends no more messages.
+  virtual void on_half_close() = 0;
+  // The outgoing backlog has fallen to the low-water mark.
+  virtual void on_writable() = 0;
+  // The call is gone before it was finished. The receiver must forget the ServerCall.
+  virtual void on_cancelled(CancelReason reason) = 0;
+  // The call was finished, and its last byte is produced. The receiver must forget the ServerCall.
+  virtual void on_finished() = 0;
+};
+
+// What a call began with.
+struct CallHead {
+  std::string path;  // "/package.Service/Method"
+  TimePoint received;
+  TimePoint deadline = kNever;
+  Compression request_encoding = Compression::kIdentity;
+  std::string accepted_encodings;
+  std::string authority;
+  std::string user_agent;
+  // Read on demand from `headers` by metadata().
+  HeaderList headers;
+
+  Result<Metadata> metadata() const { return read_metadata(headers); }
+};
+
+// Finds who answers. Thread-safe once serving has begun.
+class CallRouter {
+ public:
+  virtual ~CallRouter() = default;
+  // nullptr: UNIMPLEMENTED. `call` lives as long as the receiver.
+  virtual std::unique_ptr<CallReceiver> route(ServerCall& call) = 0;
+  // Whether anything answers this path: for HTTP requests that are not gRPC, 404 or 415.
+  virtual bool knows(std::string_view path) const = 0;
+};
+
+struct GrpcLimits {
+  std::size_t max_receive_message_bytes = std::size_t{128} << 20;
+  std::size_t max_send_message_bytes = std::size_t{2} << 30;
+};
+
+struct GrpcCounters {
+  Counter calls_started, calls_finished, calls_cancelled;
+  Counter messages_received, messages_sent;
+  Counter refused_http_requests;  // not gRPC: 404, 405, 415
+  Counter malformed_calls;        // bad grpc-timeout, base64, encoding, framing
+  Counter messages_too_large;
+  Counter out_of_memory;  // refused because the pool of request memory is full
+};
+
+// What all calls of a connection share. Must outlive them.
+struct CallContext {
+  Http2Session& session;
+  CallRouter& router;
+  BufferPool& pool;
+  Clock& clock;
+  const GrpcLimits& limits;
+  GrpcCounters& counters;
+};
+
+// What Http2Connection::on_request() returns: a ServerCall, an honest HTTP answer (404, 405, 415 with a short text) to
+// what is not gRPC, or a Trailers-Only answer to a call that is malformed (bad grpc-timeout or te, an unknown
+// grpc-encoding: UNIMPLEMENTED with grpc-accept-encoding; the stream fails, never the connection).
+std::unique_ptr<Http2Exchange> begin_exchange(CallContext& context, StreamId stream, HeaderList& headers);
+
+class ServerCall final : public Http2Exchange {
+ public:
+  static constexpr std::size_t kUntakenLimit = 256 * 1024;
+
+  ServerCall(CallContext& context, StreamId stream, CallHead head);
+  ~ServerCall() override;
+
+  const CallHead& head() const noexcept { return head_; }
+
+  // Before the first message; sent with the first message or finish() if it was not called. Entries must have passed
+  // check_metadata().
+  void send_initial_metadata(const Metadata& metadata);
+  // How messages are compressed from here on; ignored (identity) where the peer does not accept it. Before the initial
+  // metadata is sent.
+  void set_compression(Compression compression);
+  // RESOURCE_EXHAUSTED (and the call is finished with it) where it is larger than allowed. `compress` false: this one
+  // goes as it is.
+  Status send_message(Buffer message, bool compress = true);
+  // Ends the call: Trailers-Only where nothing was sent before. `details`: for grpc-status-details-bin, may be empty.
+  // Later calls of anything here are ignored.
+  void finish(const Status& status, const Metadata& trailing = {}, std::string_view details = {});
+
+  // The receiver is done with a message of that many bytes (those of ReceivedMessage::bytes).
+  void taken(std::size_t bytes);
+  // Bytes that wait to be sent.
+  std::size_t backlog() const noexcept;
+  bool finished() const noexcept { return finished_; }
+
+ private:
+  void on_data(std::span<const std::byte> bytes) override;
+  void on_end() override;
+  void on_drained() override;
+  void on_closed(Http2Error error, bool by_peer) override;
+
+  void send_headers_once();
+
+  CallContext& context_;
+  const StreamId stream_;
+  CallHead head_;
+  MessageReader reader_;
+  Metadata initial_metadata_;
+  Compression compression_ = Compression::kIdentity;
+  bool headers_sent_ = false;
+  bool finished_ = false;
+  bool half_closed_ = false;
+  std::unique_ptr<CallReceiver> receiver_;
+};
+
+}  // namespace pyserver
