@@ -1,7 +1,7 @@
 // InlinePolicy: whether a model is so fast that running it where the request was decoded costs less than handing the
 // request to an instance's thread and its answer back.
 //
-// A hand-over wakes two threads: measured (bench/micro/hand_over.cc, two cores), a lone request through a model that
+// A hand-over wakes two threads: measured (bench/micro/infer_cost.cc, two cores), a lone request through a model that
 // does nothing costs 10 µs of CPU with it and 1 µs without. So a model is run inline while its executions take less
 // than kWorthwhile on average; and since the thread that decodes also serves other connections, one execution above
 // kTooLong ends that for the next kPause executions.
