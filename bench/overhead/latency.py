@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,12 +40,10 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, li
             ]
             targets[socket] = load.make_targets(running, message, folder)
         told: dict[str, dict[str, list[dict[str, Any]]]] = {socket: {} for socket in SOCKETS}
+        ask = partial(load.probe, program=program, mode="closed", seconds=options.seconds)
         for _ in range(options.rounds):
             for socket in SOCKETS:
-                once = load.in_turns(
-                    1, targets[socket], lambda target: load.probe(program, "closed", target, seconds=options.seconds)
-                )
-                for kind, runs in once.items():
+                for kind, runs in load.in_turns(1, targets[socket], ask).items():
                     told[socket].setdefault(kind, []).extend(runs)
         return told
 

@@ -110,7 +110,7 @@ def sized_burst(target: Target, shape: Shape, seconds: float) -> int:
         requests = min(wanted, requests * 8)
 
 
-def probe(program: Path, mode: str, target: Target, **options: float) -> dict[str, Any]:
+def probe(target: Target, *, program: Path, mode: str, **options: float) -> dict[str, Any]:
     """Runs the probe, see probe/main.cc for modes and options. SystemExit where a request failed."""
     words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
     command = [str(program), mode, "--to", target.server.address, "--path", target.path, "--body", str(target.body)]

@@ -19,6 +19,7 @@ import argparse
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import load
@@ -46,13 +47,11 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
         for name, (elements, shape) in LOADS.items():
             measured.bursts[name] = bursts(options, targets[elements], shape)
         for rate in options.rates:
-            measured.probes[f"{rate}/s"] = load.in_turns(
-                options.rounds,
-                targets[messages.SMALL],
-                lambda target, rate=rate: load.probe(
-                    probe, "open", target, rate=rate, connections=OPEN_LOOP_CONNECTIONS, seconds=options.seconds
-                ),
-            )
+            ask = partial(
+                load.probe, program=probe, mode="open", rate=rate, connections=OPEN_LOOP_CONNECTIONS,
+                seconds=options.seconds,
+            )  # fmt: skip
+            measured.probes[f"{rate}/s"] = load.in_turns(options.rounds, targets[messages.SMALL], ask)
     return measured
 
 
