@@ -1,9 +1,16 @@
-"""Writes the first inputs of a fuzz target: `python tests/fuzz/seeds.py TARGET FOLDER`. Real messages, made by protobuf."""
+"""Writes the first inputs of a fuzz target: `python tests/fuzz/seeds.py TARGET FOLDER`.
 
+Real messages, made by protobuf; real connections, made by hyperframe and hpack.
+"""
+
+import gzip
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hpack
+import hyperframe.frame as frames
 import numpy as np
 
 from pyserver.open_inference import open_inference_pb2 as oip
@@ -49,7 +56,62 @@ def model_infer_requests() -> Iterator[bytes]:
         yield typed.SerializeToString()
 
 
-SEEDS = {"predict_request": predict_requests, "model_infer_request": model_infer_requests}
+_HEADERS = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", "/a/b"),
+    (":authority", "localhost"),
+    ("te", "trailers"),
+    ("content-type", "application/grpc"),
+    ("grpc-timeout", "5S"),
+    ("grpc-encoding", "gzip"),
+    ("grpc-accept-encoding", "identity,gzip"),
+    ("key-bin", "YWJj"),
+]
+
+
+def _message(body: bytes, compressed: bool = False) -> bytes:
+    return struct.pack(">BI", compressed, len(body)) + body
+
+
+def http2_sessions() -> Iterator[bytes]:
+    """Connections with one call, one that is reset, and the frames that belong to no stream."""
+    encoder = hpack.Encoder()
+    settings = frames.SettingsFrame(settings={frames.SettingsFrame.INITIAL_WINDOW_SIZE: 100})
+    opening = settings.serialize() + frames.SettingsFrame(flags=["ACK"]).serialize()
+    call = frames.HeadersFrame(1, encoder.encode(_HEADERS), flags=["END_HEADERS"]).serialize()
+    body = frames.DataFrame(1, _message(b"abc"), flags=["END_STREAM"]).serialize()
+    more = frames.WindowUpdateFrame(1, window_increment=1000).serialize()
+    ping = frames.PingFrame(opaque_data=b"12345678").serialize()
+    reset = frames.RstStreamFrame(1, error_code=8).serialize()
+    away = frames.GoAwayFrame(last_stream_id=0).serialize()
+    split = encoder.encode(_HEADERS)
+    continued = (
+        frames.HeadersFrame(3, split[:5]).serialize()
+        + frames.ContinuationFrame(3, split[5:], flags=["END_HEADERS"]).serialize()
+    )
+    for control in (0x1F, 0x14, 0xBF):
+        first = bytes([control])
+        yield first + opening + call + body + more
+        yield first + opening + call + reset + ping
+        yield first + opening + call + continued + away
+
+
+def grpc_calls() -> Iterator[bytes]:
+    """Header fields, the size of pieces, and a body of two messages, one of them compressed."""
+    head = b"".join(f"{name} {value}\n".encode() for name, value in _HEADERS) + b"\n"
+    body = _message(b"abc") + _message(gzip.compress(b"abc" * 100), compressed=True)
+    yield head + b"\x01" + body
+    yield head + b"\xff" + body
+    yield head.replace(b"POST", b"GET") + b"\x01"
+
+
+SEEDS = {
+    "http2_session": http2_sessions,
+    "grpc_call": grpc_calls,
+    "predict_request": predict_requests,
+    "model_infer_request": model_infer_requests,
+}
 
 
 def main(target: str, folder: str) -> None:
