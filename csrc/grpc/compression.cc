@@ -88,10 +88,11 @@ Status malformed(Compression compression, const char* reason) {
 
 int inflate_step(z_stream* zlib, bool) { return inflate(zlib, Z_NO_FLUSH); }
 
-// A larger buffer with the same beginning.
-Status grow(Buffer& buffer, std::size_t size, BufferPool& pool) {
+// A larger buffer with the same beginning, and all of the room that the pool gives, up to `max_bytes`.
+Status grow(Buffer& buffer, std::size_t size, std::size_t max_bytes, BufferPool& pool) {
   Result<Buffer> larger = pool.take(size);
   if (!larger.ok()) return std::move(larger).status();
+  larger->truncate(std::min(larger->capacity(), max_bytes));
   if (buffer.size() != 0) std::memcpy(larger->data(), buffer.data(), buffer.size());
   buffer = *std::move(larger);
   return {};
@@ -115,7 +116,8 @@ Status inflate_all(Stream& stream, Compression compression, std::size_t max_byte
   std::size_t room = std::min(max_bytes, first);
   while (true) {
     if (room > size) {
-      PYSERVER_RETURN_IF_ERROR(grow(output, room, pool));
+      PYSERVER_RETURN_IF_ERROR(grow(output, room, max_bytes, pool));
+      room = output.size();
       const int code = stream.run(output.bytes().subspan(size), size, inflate_step);
       output.truncate(size);
       if (code == Z_STREAM_END) return {};

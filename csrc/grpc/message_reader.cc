@@ -70,6 +70,8 @@ Status MessageReader::grow(std::size_t at_hand) {
                                                : std::max(buffer_.size() * kGrowth, received_ + at_hand);
   Result<Buffer> larger = pool_.take(std::min(size, length_));
   if (!larger.ok()) return fail(Failure::kOutOfMemory, std::move(larger).status());
+  // All of the room that the pool gives.
+  larger->truncate(std::min(larger->capacity(), length_));
   if (received_ != 0) std::memcpy(larger->data(), buffer_.data(), received_);
   buffer_ = *std::move(larger);
   return {};
