@@ -39,5 +39,6 @@ void bind_core(pybind11::module_& module);
 void bind_engines(pybind11::module_& module);
 void bind_metrics(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);
+void bind_transport(pybind11::module_& module);
 
 }  // namespace pyserver
