@@ -232,4 +232,9 @@ std::size_t DynamicBatcher::depth() const {
   return state_->formation.queue().size();
 }
 
+bool DynamicBatcher::idle() const {
+  const std::lock_guard lock(state_->mutex);
+  return !state_->stopped && state_->running.empty() && state_->formation.queue().empty();
+}
+
 }  // namespace pyserver

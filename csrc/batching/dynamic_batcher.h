@@ -62,6 +62,8 @@ class DynamicBatcher {
 
   // Requests that wait.
   std::size_t depth() const;
+  // Whether nothing waits and no batch is underway, and requests are still taken.
+  bool idle() const;
 
  private:
   struct State;

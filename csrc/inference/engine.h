@@ -56,7 +56,8 @@ class Engine {
   // At least one; from the one that answers a lone request soonest to the one that answers the most requests.
   virtual std::vector<InstanceGroup> instance_groups() const = 0;
 
-  // `group` is an index of instance_groups(). Called `count` times for each group.
+  // `group` is an index of instance_groups(). Called `count` times for each group, and perhaps once more for group 0:
+  // for executions on the threads that decode, where that is worthwhile.
   virtual Result<std::unique_ptr<EngineInstance>> create_instance(std::size_t group) = 0;
 };
 

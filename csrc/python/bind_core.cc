@@ -123,6 +123,8 @@ void bind_core(py::module_& module) {
       .def(
           "remove", [](Core& core, const std::string& model) { core.models.remove(model); },
           py::call_guard<py::gil_scoped_release>())
+      .def(
+          "set_ready", [](Core& core, bool ready) { core.state.set_ready(ready); }, py::arg("ready"))
       .def("close", [](Core& core, std::string reason) { core.models.close(std::move(reason)); })
       .def("infer", &infer, py::arg("protocol"), py::arg("request"), py::arg("timeout_s"), py::arg("token"))
       .def("fileno", [](const Core& core) { return core.completions.fd(); })

@@ -9,6 +9,7 @@
 #include "python/completion_queue.h"
 #include "server/infer_service.h"
 #include "server/model_table.h"
+#include "server/server_state.h"
 
 namespace pyserver {
 
@@ -21,6 +22,7 @@ struct Core {
   std::shared_ptr<BufferPool> pool;
   CompletionQueue completions;
   ModelTable models;
+  ServerState state;
   InferService service{models, *pool, clock};
 };
 

@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "base/text.h"
+#include "batching/request_queue.h"
 #include "server/admission.h"
 
 namespace pyserver {
@@ -27,7 +28,8 @@ ModelRuntime::ModelRuntime(std::string model, std::int64_t version, std::unique_
       settings_(std::move(settings)),
       pool_(std::move(pool)),
       clock_(clock),
-      batcher_(settings_, engine_->signature().max_batch_size, engine_->instance_groups(), clock, metrics_) {}
+      batcher_(settings_, engine_->signature().max_batch_size, engine_->instance_groups(), clock, metrics_),
+      may_run_inline_(settings_.max_queue_delay == Duration::zero() && settings_.preferred_batch_sizes.empty()) {}
 
 ModelRuntime::~ModelRuntime() { stop(std::chrono::milliseconds(0)); }
 
@@ -89,9 +91,34 @@ void ModelRuntime::submit(std::unique_ptr<Request> request) {
   Status status = admit(engine_->signature(), *request);
   if (status.ok()) {
     request->timeline.queued = clock_.now();
+    if (run_inline(request)) return;
     status = batcher_.enqueue(request);
   }
   if (!status.ok()) finish(std::move(request), status);
+}
+
+bool ModelRuntime::run_inline(std::unique_ptr<Request>& request) {
+  if (!may_run_inline_ || !inline_policy_.worthwhile() || !batcher_.idle()) return false;
+  // What is dead already is the batcher's to drop.
+  if (request->deadline <= request->timeline.queued || is_cancelled(*request)) return false;
+  const std::unique_lock lock(inline_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || inline_instance_ == nullptr) return false;
+  request->timeline.batch_began = request->timeline.queued;
+  inline_batch_.rows = request->rows;
+  inline_batch_.requests.push_back(std::move(request));
+  execute(*inline_instance_, inline_batch_);
+  inline_batch_.requests.clear();
+  return true;
+}
+
+// On an instance's thread: making an instance may take its time.
+void ModelRuntime::prepare_inline() {
+  const std::lock_guard lock(inline_mutex_);
+  if (inline_instance_ != nullptr) return;
+  Result<std::unique_ptr<EngineInstance>> made = engine_->create_instance(0);
+  if (!made.ok()) return;  // no harm: requests are handed over
+  auto assembler = std::make_unique<BatchAssembler>(engine_->signature(), *pool_, metrics_);
+  inline_instance_ = std::make_unique<Instance>(Instance{0, *std::move(made), std::move(assembler), {}});
 }
 
 bool ModelRuntime::stop(std::chrono::milliseconds patience) {
@@ -112,11 +139,16 @@ bool ModelRuntime::stop(std::chrono::milliseconds patience) {
 
 void ModelRuntime::run(Instance& instance) {
   Batch batch;
+  bool prepared = false;
   while (batcher_.next_batch(instance.group, batch)) {
     execute(instance, batch);
     batch.requests.clear();
     batch.rows = 0;
     batcher_.batch_done(instance.group);
+    if (!prepared && may_run_inline_ && inline_policy_.worthwhile()) {
+      prepare_inline();
+      prepared = true;
+    }
   }
 }
 
@@ -128,6 +160,7 @@ void ModelRuntime::execute(Instance& instance, Batch& batch) {
   const TimePoint execute_began = clock_.now();
   if (status.ok()) status = instance.engine->execute(*inputs, outputs);
   const TimePoint execute_ended = clock_.now();
+  inline_policy_.executed(execute_ended - execute_began);
   if (status.ok()) status = instance.assembler->check_outputs(batch, outputs);
   if (!status.ok() && batch.requests.size() > 1) return execute_alone(instance, batch);
 

@@ -20,6 +20,7 @@
 #include "inference/request.h"
 #include "memory/buffer_pool.h"
 #include "metrics/model_metrics.h"
+#include "server/inline_policy.h"
 
 namespace pyserver {
 
@@ -38,7 +39,8 @@ class ModelRuntime {
   Status warm_up(std::int64_t rows);
 
   // Checks the request against the signature (INVALID_ARGUMENT), arranges its inputs in the signature's order and
-  // queues it. The request is finished in any case, by a status if need be; nothing is returned to the caller.
+  // queues it, or executes it at once where that is cheaper (see inline_policy.h). The request is finished in any case,
+  // by a status if need be; nothing is returned to the caller.
   void submit(std::unique_ptr<Request> request);
 
   void drop_cancelled() { batcher_.drop_cancelled(); }
@@ -67,6 +69,10 @@ class ModelRuntime {
   };
 
   void run(Instance& instance);
+  // Executes the request on this thread if that is worthwhile and nothing waits or runs; else false, and nothing is
+  // done.
+  bool run_inline(std::unique_ptr<Request>& request);
+  void prepare_inline();
   void execute(Instance& instance, Batch& batch);
   void execute_alone(Instance& instance, Batch& batch);
   Status create_instances();
@@ -81,6 +87,12 @@ class ModelRuntime {
   DynamicBatcher batcher_;
   std::vector<Instance> instances_;
   bool stopped_ = false;
+
+  InlinePolicy inline_policy_;
+  const bool may_run_inline_;  // whoever asks for a delay or for sizes wants batches
+  std::mutex inline_mutex_;
+  std::unique_ptr<Instance> inline_instance_;  // guarded by inline_mutex_; made when it is first worthwhile
+  Batch inline_batch_;                         // guarded by inline_mutex_
 
   // Requests between ModelTable::find() and their answer.
   std::mutex leases_mutex_;

@@ -1,5 +1,7 @@
 #include "server/model_table.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace pyserver {
@@ -73,6 +75,15 @@ Result<RuntimeLease> ModelTable::find(std::string_view model, std::int64_t versi
         concat("model ", quoted(model), " version ", number, " does not serve: ", wanted->second.unavailable_reason));
   }
   return RuntimeLease(wanted->second.runtime);
+}
+
+bool ModelTable::serves(std::string_view model, std::int64_t version) const {
+  std::lock_guard lock(mutex_);
+  const auto found = models_.find(model);
+  if (!closed_reason_.empty() || found == models_.end()) return false;
+  return std::ranges::any_of(found->second.versions, [version](const auto& entry) {
+    return entry.second.runtime != nullptr && (version == 0 || version == entry.first);
+  });
 }
 
 }  // namespace pyserver

@@ -53,6 +53,8 @@ class ModelTable {
 
   // NOT_FOUND: no such model or version. UNAVAILABLE: it is known and does not serve.
   Result<RuntimeLease> find(std::string_view model, std::int64_t version) const;
+  // Whether the version serves; 0: whether any does.
+  bool serves(std::string_view model, std::int64_t version) const;
 
  private:
   struct Model {

@@ -17,7 +17,11 @@
 
 namespace pyserver {
 
+class Connection;
 class HandedCall;
+class HandedReceiver;
+class Receiver;
+struct WayBack;
 
 struct HandedEvent {
   enum class Kind {
@@ -25,17 +29,19 @@ struct HandedEvent {
     kMessage,    // `message`
     kHalfClose,  // no more messages
     kWritable,   // HandedCall::backlog() has fallen below the low-water mark
+    kDrain,      // the server drains: a call that could go on for ever should come to its end
     kCancelled,  // last: the call is gone before it was finished (peer, connection, deadline, stop)
     kFinished,   // last: all is sent
   };
   Kind kind = Kind::kCall;
   std::shared_ptr<HandedCall> call;
   ReceivedMessage message;
-  // With kCancelled: what a servicer would see as the call's code: CANCELLED or DEADLINE_EXCEEDED, and why.
+  // With kCancelled: what a servicer would see as the call's code: CANCELLED, DEADLINE_EXCEEDED or UNAVAILABLE, and
+  // why.
   Status reason;
 };
 
-// The way of events out of the loops. `fd` becomes readable while there are any.
+// The way of events out of the loops.
 class HandedCallQueue {
  public:
   HandedCallQueue();
@@ -43,6 +49,7 @@ class HandedCallQueue {
   HandedCallQueue(const HandedCallQueue&) = delete;
   HandedCallQueue& operator=(const HandedCallQueue&) = delete;
 
+  // Readable while there are events.
   int fd() const noexcept { return fd_; }
   void put(HandedEvent event);
   // All there are, in the order in which they came (of one call; calls of different loops mix).
@@ -57,7 +64,7 @@ class HandedCallQueue {
 // What a loop shares with whoever answers. Everything sent after the call is gone is dropped.
 class HandedCall : public std::enable_shared_from_this<HandedCall> {
  public:
-  HandedCall(EventLoop& loop, ServerCall& call, std::string peer, std::shared_ptr<const PeerIdentity> identity);
+  HandedCall(Connection& connection, ServerCall& call, Metadata metadata, HandedReceiver& receiver);
 
   // Unchanging.
   const std::string& path() const noexcept { return path_; }
@@ -80,20 +87,21 @@ class HandedCall : public std::enable_shared_from_this<HandedCall> {
 
  private:
   friend class HandedReceiver;
-  EventLoop& loop_;
-  ServerCall* call_;  // on the loop's thread only; nullptr once it is gone
-  std::string path_;
-  Metadata metadata_;
-  std::string peer_;
-  std::shared_ptr<const PeerIdentity> identity_;
-  TimePoint received_;
-  TimePoint deadline_;
+  template <typename Action>
+  void on_loop(Action action);
+
+  const std::shared_ptr<WayBack> way_back_;
+  HandedReceiver* receiver_;  // on the loop's thread only; nullptr once the call is gone
+  const std::string path_;
+  const Metadata metadata_;
+  const std::string peer_;
+  const std::shared_ptr<const PeerIdentity> identity_;
+  const TimePoint received_;
+  const TimePoint deadline_;
   std::atomic<std::size_t> backlog_{0};
 };
 
 // The receiver on the loop's side; arms a timer for the call's deadline (DEADLINE_EXCEEDED).
-// INVALID_ARGUMENT where the call's metadata cannot be read.
-Result<std::unique_ptr<CallReceiver>> hand_over(EventLoop& loop, ServerCall& call, HandedCallQueue& queue,
-                                                const std::string& peer, std::shared_ptr<const PeerIdentity> identity);
+std::unique_ptr<Receiver> hand_over(Connection& connection, ServerCall& call);
 
 }  // namespace pyserver

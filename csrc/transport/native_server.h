@@ -1,7 +1,7 @@
 // NativeServer: gRPC over HTTP/2 on sockets of our own: listeners, event loops, connections, and who answers what.
 //
 // Methods that run models are answered by the core without leaving it; all others are handed out (handed_calls.h).
-// Thread-safe. Life: add methods and ports → start() → drain() → stop(). What is added after start() is refused.
+// Thread-safe. Life: add methods and ports → start() → drain() → stop(). Nothing can be added after start().
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,9 @@
 #include "memory/buffer_pool.h"
 #include "net/tls.h"
 #include "server/infer_service.h"
+#include "server/server_state.h"
 #include "transport/handed_calls.h"
+#include "transport/request_log.h"
 #include "transport/state_calls.h"
 
 namespace pyserver {
@@ -42,12 +44,11 @@ struct NativeServerCounters {
 class NativeServer {
  public:
   // All must outlive the server.
-  NativeServer(InferService& service, ModelTable& models, std::shared_ptr<BufferPool> pool, Clock& clock,
-               const NativeServerOptions& options);
+  NativeServer(InferService& service, ModelTable& models, const ServerState& state, std::shared_ptr<BufferPool> pool,
+               Clock& clock, const NativeServerOptions& options);
   ~NativeServer();  // stops at once
 
   void add_infer_method(const std::string& path, Protocol protocol);
-  // Answered with whether the core serves; see state_calls.h.
   void add_state_method(const std::string& path, StateQuestion question);
   // Paths that the taker of handed calls answers. It is handed calls of other paths too (and may find no one for them);
   // this tells a request that is not gRPC whether it asked for something that is there.
@@ -59,12 +60,13 @@ class NativeServer {
   Status start();
   // Takes no more connections or calls (GOAWAY), lets those underway go on.
   void drain();
-  // Whether no call is underway; waits for it up to `patience`.
+  // Waits up to `patience` for there to be no call underway; whether there is none.
   bool wait_until_idle(std::chrono::milliseconds patience);
   // Ends what is left: calls get UNAVAILABLE, connections GOAWAY; then the loops end. Called twice, it does nothing.
   void stop();
 
   HandedCallQueue& handed_calls() noexcept;
+  RequestLog& request_log() noexcept;
   const NativeServerCounters& counters() const noexcept;
   std::size_t connections() const noexcept;
 

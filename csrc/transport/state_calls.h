@@ -2,8 +2,14 @@
 // Inference Protocol. They are asked often, by probes that must not wait for Python.
 #pragma once
 
+#include <memory>
+
+#include "transport/receiver.h"
+
 namespace pyserver {
 
 enum class StateQuestion { kServerLive, kServerReady, kModelReady };
+
+std::unique_ptr<Receiver> make_state_call(Connection& connection, ServerCall& call, StateQuestion question);
 
 }  // namespace pyserver
