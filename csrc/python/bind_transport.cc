@@ -14,7 +14,7 @@ struct ServerHolder {
   ServerHolder(const py::object& owner, const NativeServerOptions& options)
       : core_object(owner), core(core_object.cast<Core&>()) {
     py::gil_scoped_release release;
-    server = std::make_unique<NativeServer>(core.service, core.models, core.pool, core.clock, options);
+    server = std::make_unique<NativeServer>(core.service, core.models, core.state, core.pool, core.clock, options);
   }
   ServerHolder(const ServerHolder&) = delete;
   ServerHolder& operator=(const ServerHolder&) = delete;
@@ -44,19 +44,14 @@ struct Event {
   py::object reason;
 };
 
-py::str ascii_text(const std::string& text) {
-  return py::reinterpret_steal<py::str>(
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
-}
-
 bool is_binary(const std::string& key) { return key.ends_with("-bin"); }
 
 py::tuple to_python(const Metadata& metadata) {
   py::tuple entries(metadata.size());
   for (std::size_t i = 0; i < metadata.size(); ++i) {
     const auto& [key, value] = metadata[i];
-    const py::object told = is_binary(key) ? py::object(py::bytes(value)) : py::object(ascii_text(value));
-    entries[i] = py::make_tuple(ascii_text(key), told);
+    const py::object told = is_binary(key) ? py::object(py::bytes(value)) : py::object(replaced_utf8(value));
+    entries[i] = py::make_tuple(replaced_utf8(key), told);
   }
   return entries;
 }
@@ -91,7 +86,7 @@ py::list take_events(const std::shared_ptr<ServerHolder>& holder) {
     const auto key = reinterpret_cast<std::uintptr_t>(event.call.get());
     events.append(Event{event.kind, key, is_new ? py::cast(CallHolder{event.call, holder}) : py::none(),
                         has_message ? py::cast(std::move(event.message)) : py::none(),
-                        static_cast<int>(event.reason.code()), ascii_text(event.reason.message())});
+                        static_cast<int>(event.reason.code()), replaced_utf8(event.reason.message())});
   }
   return events;
 }
@@ -217,6 +212,7 @@ py::dict counters(const ServerHolder& holder) {
   tell("malformed_calls", all.grpc.malformed_calls);
   tell("messages_too_large", all.grpc.messages_too_large);
   tell("out_of_memory", all.grpc.out_of_memory);
+  told["requests_not_logged"] = holder.server->request_log().dropped();
   return told;
 }
 
@@ -226,6 +222,7 @@ void bind_calls(py::module_& module) {
       .value("MESSAGE", HandedEvent::Kind::kMessage)
       .value("HALF_CLOSE", HandedEvent::Kind::kHalfClose)
       .value("WRITABLE", HandedEvent::Kind::kWritable)
+      .value("DRAIN", HandedEvent::Kind::kDrain)
       .value("CANCELLED", HandedEvent::Kind::kCancelled)
       .value("FINISHED", HandedEvent::Kind::kFinished)
       .finalize();
@@ -262,8 +259,8 @@ void bind_calls(py::module_& module) {
       });
 
   py::class_<CallHolder>(module, "HandedCall")
-      .def_property_readonly("path", [](const CallHolder& holder) { return ascii_text(holder.call->path()); })
-      .def_property_readonly("peer", [](const CallHolder& holder) { return ascii_text(holder.call->peer()); })
+      .def_property_readonly("path", [](const CallHolder& holder) { return replaced_utf8(holder.call->path()); })
+      .def_property_readonly("peer", [](const CallHolder& holder) { return replaced_utf8(holder.call->peer()); })
       .def_property_readonly("deadline", [](const CallHolder& holder) { return to_seconds(holder.call->deadline()); })
       .def_property_readonly("identity", [](const CallHolder& holder) { return PeerIdentity(holder.call->identity()); })
       .def_property_readonly("backlog", [](const CallHolder& holder) { return holder.call->backlog(); })
@@ -284,6 +281,26 @@ void bind_calls(py::module_& module) {
 
   // Raises StatusError for what send_initial_metadata() and finish() would not take.
   module.def("check_metadata", [](const py::iterable& metadata) { to_metadata(metadata); }, py::arg("metadata"));
+}
+
+py::list take_finished_requests(const ServerHolder& holder) {
+  py::list entries;
+  for (RequestLog::Entry& entry : holder.server->request_log().take()) entries.append(std::move(entry));
+  return entries;
+}
+
+void bind_request_log(py::module_& module) {
+  py::native_enum<RequestLog::Level>(module, "RequestLogLevel", "enum.Enum")
+      .value("NONE", RequestLog::Level::kNone)
+      .value("FAILURES", RequestLog::Level::kFailures)
+      .value("ALL", RequestLog::Level::kAll)
+      .finalize();
+  using Entry = RequestLog::Entry;
+  py::class_<Entry>(module, "FinishedRequest")
+      .def_property_readonly("code", [](const Entry& entry) { return static_cast<int>(entry.code); })
+      .def_property_readonly("message", [](const Entry& entry) { return replaced_utf8(entry.message); })
+      .def_property_readonly("request_id", [](const Entry& entry) { return replaced_utf8(entry.request_id); })
+      .def_property_readonly("model", [](const Entry& entry) { return replaced_utf8(entry.model); });
 }
 
 void bind_tls(py::module_& module) {
@@ -312,6 +329,7 @@ void bind_tls(py::module_& module) {
 void bind_transport(py::module_& module) {
   bind_options(module);
   bind_calls(module);
+  bind_request_log(module);
   bind_tls(module);
 
   py::native_enum<StateQuestion>(module, "StateQuestion", "enum.Enum")
@@ -358,6 +376,12 @@ void bind_transport(py::module_& module) {
           "stop", [](ServerHolder& holder) { holder.server->stop(); }, Released())
       .def("fileno", [](const ServerHolder& holder) { return holder.server->handed_calls().fd(); })
       .def("take", &take_events)
+      .def(
+          "set_request_log_level",
+          [](ServerHolder& holder, RequestLog::Level level) { holder.server->request_log().set_level(level); },
+          py::arg("level"))
+      .def("request_log_fileno", [](const ServerHolder& holder) { return holder.server->request_log().fd(); })
+      .def("take_finished_requests", &take_finished_requests)
       .def("counters", &counters)
       .def_property_readonly("connections", [](const ServerHolder& holder) { return holder.server->connections(); });
 }
