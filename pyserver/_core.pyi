@@ -1,6 +1,6 @@
 """The C++ core. Everything that happens on every request happens in here, without the GIL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 class StatusError(Exception):
@@ -236,4 +236,203 @@ class Core:
     def completed(self) -> list[tuple[Any, Completed]]:
         """The calls that finished since the last time, each with its token; empties the notification."""
 
+    def set_ready(self, ready: bool) -> None:
+        """Whether the server as a whole is ready: what the core answers probes with."""
+
     def buffer_pool_stats(self) -> BufferPoolStats: ...
+
+class StateQuestion:
+    SERVER_LIVE: Final[StateQuestion]
+    SERVER_READY: Final[StateQuestion]
+    MODEL_READY: Final[StateQuestion]
+
+class Compression:
+    IDENTITY: Final[Compression]
+    DEFLATE: Final[Compression]
+    GZIP: Final[Compression]
+
+class NativeServerOptions:
+    """Limits and time-outs. What each is for stands in config/transport.py, under the same name."""
+
+    io_threads: int
+    max_connections: int
+    tls_handshake_timeout_s: float
+    http2_max_concurrent_streams: int
+    http2_max_header_list_bytes: int
+    http2_max_header_fields: int
+    http2_initial_window_bytes: int
+    http2_max_window_bytes: int
+    http2_max_frame_bytes: int
+    http2_max_resets_per_second: int
+    http2_max_forced_resets_per_second: int
+    http2_max_control_frames_per_second: int
+    http2_max_queued_control_frames: int
+    http2_max_window_updates_per_data: int
+    http2_max_empty_data_frames: int
+    http2_preface_timeout_s: float
+    http2_headers_timeout_s: float
+    http2_body_timeout_s: float
+    http2_write_timeout_s: float
+    http2_idle_timeout_s: float
+    http2_keepalive_interval_s: float
+    http2_keepalive_timeout_s: float
+    http2_max_connection_age_s: float
+    http2_max_connection_age_grace_s: float
+    max_receive_message_bytes: int
+    max_send_message_bytes: int
+
+class TlsCertificates:
+    """PEM texts. No authorities: clients are not asked for a certificate."""
+
+    def __init__(
+        self,
+        *,
+        certificate_chain: bytes,
+        private_key: bytes,
+        client_authorities: bytes,
+        require_client_certificate: bool,
+    ) -> None: ...
+
+class TlsContext:
+    """Thread-safe. Raises StatusError with OpenSSL's reason."""
+
+    def __init__(self, certificates: TlsCertificates) -> None: ...
+    def replace(self, certificates: TlsCertificates) -> None:
+        """New connections get these. Where it raises StatusError, everything stays as it was. Releases the GIL."""
+
+class PeerIdentity:
+    """What TLS knows of the peer."""
+
+    tls: Final[bool]
+    protocol: Final[str]
+    @property
+    def certificate_pem(self) -> bytes: ...
+    @property
+    def common_name(self) -> bytes: ...
+    @property
+    def alternative_names(self) -> list[bytes]: ...
+
+class ReceivedMessage:
+    """Its bytes lie in the core's pool until take()."""
+
+    was_compressed: Final[bool]
+    def __len__(self) -> int: ...
+    def take(self) -> bytes:
+        """Once."""
+
+class HandedCall:
+    """A call that Python answers. Thread-safe. What is sent after the call is over is dropped.
+
+    Metadata are pairs; a value is bytes where the key ends in "-bin".
+    """
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def deadline(self) -> float | None:
+        """As time.monotonic() counts."""
+
+    @property
+    def identity(self) -> PeerIdentity: ...
+    @property
+    def backlog(self) -> int:
+        """Bytes that were sent and are not yet on their way to the socket."""
+
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]: ...
+    def send_initial_metadata(self, metadata: Iterable[tuple[str, str | bytes]]) -> None:
+        """Before the first message. Raises StatusError for metadata that cannot be sent."""
+
+    def set_compression(self, compression: Compression) -> None:
+        """Before the initial metadata."""
+
+    def send_message(self, message: bytes, compress: bool = True) -> None:
+        """Raises StatusError where there is no memory."""
+
+    def finish(
+        self, code: int, message: str, trailing: Iterable[tuple[str, str | bytes]], details: str | bytes
+    ) -> None:
+        """`details`: for grpc-status-details-bin. Raises StatusError for metadata that cannot be sent."""
+
+    def taken(self, bytes: int) -> None:  # noqa: A002
+        """A message of so many bytes was read: the caller may send as many more."""
+
+def check_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> None:
+    """Raises StatusError where it cannot be sent."""
+
+class HandedEventKind:
+    CALL: Final[HandedEventKind]
+    MESSAGE: Final[HandedEventKind]
+    HALF_CLOSE: Final[HandedEventKind]
+    WRITABLE: Final[HandedEventKind]
+    DRAIN: Final[HandedEventKind]
+    CANCELLED: Final[HandedEventKind]
+    FINISHED: Final[HandedEventKind]
+
+class HandedEvent:
+    """Something that happened to a call. CALL is its first, CANCELLED or FINISHED its last."""
+
+    kind: Final[HandedEventKind]
+    key: Final[int]  # the same for all events of a call
+    call: Final[Any]  # HandedCall, with CALL
+    message: Final[Any]  # ReceivedMessage, with MESSAGE
+    code: Final[int]  # with CANCELLED
+    reason: Final[str]  # with CANCELLED
+
+class RequestLogLevel:
+    NONE: Final[RequestLogLevel]
+    FAILURES: Final[RequestLogLevel]
+    ALL: Final[RequestLogLevel]
+
+class FinishedRequest:
+    """For the log. The texts are as the caller sent them."""
+
+    @property
+    def code(self) -> int: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+
+class NativeServer:
+    """gRPC over HTTP/2: csrc/transport/native_server.h. Thread-safe, but take() is meant for one reader.
+
+    What may block releases the GIL.
+    """
+
+    def __init__(self, core: Core, options: NativeServerOptions) -> None: ...
+    def add_infer_method(self, path: str, protocol: Protocol) -> None: ...
+    def add_state_method(self, path: str, question: StateQuestion) -> None: ...
+    def add_handed_path(self, path: str) -> None: ...
+    def add_port(self, address: str, tls: TlsContext | None) -> int:
+        """The port that was bound, 0 for a Unix socket. Raises StatusError."""
+
+    def start(self) -> None:
+        """Raises StatusError."""
+
+    def drain(self) -> None:
+        """Takes no more connections or calls."""
+
+    def wait_until_idle(self, patience_s: float) -> bool:
+        """Whether no call is underway; waits for that."""
+
+    def stop(self) -> None:
+        """Ends what is left. The last events are there when it returns."""
+
+    def fileno(self) -> int:
+        """Readable while there are events."""
+
+    def take(self) -> list[HandedEvent]: ...
+    def set_request_log_level(self, level: RequestLogLevel) -> None: ...
+    def request_log_fileno(self) -> int:
+        """Readable while there are finished requests to log."""
+
+    def take_finished_requests(self) -> list[FinishedRequest]: ...
+    def counters(self) -> dict[str, int]:
+        """By name."""
+
+    @property
+    def connections(self) -> int: ...

@@ -36,7 +36,7 @@ def escaped(text: str) -> str:
     )
 
 
-def log_request(log: logging.Logger, completed: _core.Completed) -> None:
+def log_request(log: logging.Logger, completed: _core.Completed | _core.FinishedRequest) -> None:
     """One finished request: a failure of ours is a warning, one of the caller's is info, a success is debug."""
     if completed.code == 0:
         level = logging.DEBUG

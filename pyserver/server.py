@@ -21,6 +21,7 @@ from pyserver.services.predict import OPEN_INFERENCE_SERVICE, PREDICT_SERVICE, a
 from pyserver.services.reflection import add_reflection
 from pyserver.transport import make_transport
 from pyserver.transport.infer_calls import STOPPING
+from pyserver.transport.tls import tls_files
 
 SERVICES = (PREDICT_SERVICE, model_status.SERVICE, OPEN_INFERENCE_SERVICE, health.SERVICE)
 # For the answers that are made when the grace is over to reach their callers.
@@ -42,6 +43,7 @@ class Server:
         )
         self._changes = ChangeFeed(settings.max_watchers)
         self._repository.subscribe(self._changes.notify)
+        self._publish_readiness = health.follow_readiness(self._repository, self._core)
         self._health = health.HealthServicer(self._repository, self._changes, (*SERVICES, reflection.SERVICE))
         self._transport = make_transport(settings, self._core, logging.getLogger("pyserver.requests"))
         add_infer_methods(self._transport)
@@ -63,11 +65,17 @@ class Server:
 
         Raises ConfigError where the address cannot be listened on, ModelLoadError where `exit_on_load_error` is set.
         """
-        port = self._transport.add_insecure_port(self._settings.grpc_address)
-        self._addresses["grpc"] = _with_port(self._settings.grpc_address, port)
+        address, tls = self._settings.grpc_address, tls_files(self._settings)
+        if tls is None:
+            port = self._transport.add_insecure_port(address)
+        else:
+            port = self._transport.add_secure_port(address, tls)
+        self._addresses["grpc"] = _with_port(address, port)
         self._transport.start()
         _log.info("listening", extra=fields(grpc=self._addresses["grpc"]))
         self._repository.start()
+        self._publish_readiness()
+        self._changes.notify()
 
     def ready_line(self) -> str:
         """What is served where: `ready grpc=127.0.0.1:8001 models=digits:1,other:3`."""

@@ -22,11 +22,6 @@ struct Completed {
   py::object model;
 };
 
-py::object replaced_utf8(const std::string& text) {
-  return py::reinterpret_steal<py::object>(
-      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
-}
-
 py::tuple to_completed(CompletionQueue::Item& item) {
   const InferResult& result = item.result;
   const Buffer& response = result.response;

@@ -32,6 +32,12 @@ struct EngineHolder {
   const Engine& get() const;  // throws ValueError once it is taken
 };
 
+// Bytes that are not UTF-8 are replaced.
+inline pybind11::str replaced_utf8(const std::string& text) {
+  return pybind11::reinterpret_steal<pybind11::str>(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
 pybind11::tuple to_tuple(const Shape& shape);
 Shape to_shape(const std::vector<std::int64_t>& dimensions);
 
@@ -39,5 +45,6 @@ void bind_core(pybind11::module_& module);
 void bind_engines(pybind11::module_& module);
 void bind_metrics(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);
+void bind_transport(pybind11::module_& module);
 
 }  // namespace pyserver

@@ -40,4 +40,5 @@ PYBIND11_MODULE(_core, module) {
   bind_metrics(module);
   bind_core(module);
   bind_runtime(module);
+  bind_transport(module);
 }

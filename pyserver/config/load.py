@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from pyserver.config.field_types import Options
 from pyserver.config.messages import sentences
-from pyserver.config.schema import ModelConfig, Options, ServerSettings
+from pyserver.config.schema import ModelConfig, ServerSettings
 from pyserver.config.yaml_file import parse_yaml, read_limited
 from pyserver.errors import ConfigError
 
@@ -25,7 +26,7 @@ CLIENT_VARIABLE = "PYSERVER_ADDRESS"
 # How a list is written in an environment variable.
 _SEPARATORS = {"repositories": os.pathsep, "load_models": ","}
 # Written relative to the configuration file, they mean what lies beside it.
-_PATHS = ("repositories", "cache_dir")
+_PATHS = ("repositories", "cache_dir", "grpc_tls_cert", "grpc_tls_key", "grpc_tls_client_ca")
 
 _Options = TypeVar("_Options", bound=Options)
 

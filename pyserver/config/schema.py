@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-_MIB = 1024 * 1024
+from pyserver.config.field_types import MIB, Int, Options, Seconds
+from pyserver.config.transport import NativeSettings, TlsSettings
+
 _HOUR_US = 3_600_000_000
 _MAX_INT = 2**31 - 1
 
@@ -20,25 +22,8 @@ Datatype = Literal[
 ]  # fmt: skip
 
 
-def _not_a_bool(value: Any) -> Any:
-    """YAML's `yes` and `on` are booleans, which Python would take for 1."""
-    if isinstance(value, bool):
-        raise ValueError("expected a number")
-    return value
-
-
-_Int = Annotated[int, BeforeValidator(_not_a_bool)]
-_Seconds = Annotated[float, BeforeValidator(_not_a_bool), Field(allow_inf_nan=False, le=86_400)]
-
-
-class Options(BaseModel):
-    """Unchangeable, and without room for keys that mean nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ServerSettings(Options):
-    """The server's own options."""
+class GeneralSettings(Options):
+    """Options of the server as a whole."""
 
     repositories: list[Path] = Field(
         default=[], description="Model repositories, model files or SavedModel folders. The first wins a name."
@@ -46,7 +31,9 @@ class ServerSettings(Options):
     grpc_address: str = Field(
         default="127.0.0.1:8001", description="Where gRPC is served: HOST:PORT, [IPV6]:PORT or unix:PATH. Port 0: any."
     )
-    transport: Literal["grpcio"] = Field(default="grpcio", description="What carries gRPC.")
+    transport: Literal["native", "grpcio"] = Field(
+        default="native", description="What carries gRPC: the server's own HTTP/2, or the reference implementation."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="Form of the log: for people or programs.")
     model_control: Literal["poll", "explicit", "none"] = Field(
@@ -57,17 +44,17 @@ class ServerSettings(Options):
     load_models: list[str] = Field(
         default=[], description="Models to load at the start. Only with model_control explicit."
     )
-    poll_interval_s: _Seconds = Field(default=1.0, gt=0, description="Seconds between two looks at the repositories.")
-    shutdown_grace_s: _Seconds = Field(
+    poll_interval_s: Seconds = Field(default=1.0, gt=0, description="Seconds between two looks at the repositories.")
+    shutdown_grace_s: Seconds = Field(
         default=25.0,
         ge=0,
         # With what comes after it, this stays below the 30 seconds after which Kubernetes kills.
         description="Seconds that running requests get to finish when the server stops.",
     )
-    unload_grace_s: _Seconds = Field(
+    unload_grace_s: Seconds = Field(
         default=30.0, ge=0, description="Seconds that running requests get to finish when a model version is unloaded."
     )
-    cpu_threads: _Int | None = Field(
+    cpu_threads: Int | None = Field(
         default=None,
         ge=1,
         le=4096,
@@ -76,16 +63,22 @@ class ServerSettings(Options):
     cache_dir: Path | None = Field(
         default=None, description="Folder that keeps compiled models, so that they load faster. Default: none is kept."
     )
-    max_message_bytes: _Int = Field(
-        default=128 * _MIB, ge=1024, le=_MAX_INT, description="Largest request or response message, in bytes."
+    max_message_bytes: Int = Field(
+        default=128 * MIB, ge=1024, le=_MAX_INT, description="Largest request or response message, in bytes."
     )
-    max_request_memory_bytes: _Int = Field(
-        default=4096 * _MIB, ge=_MIB, le=2**48, description="Memory that all requests together may hold, in bytes."
+    max_request_memory_bytes: Int = Field(
+        default=4096 * MIB, ge=MIB, le=2**48, description="Memory that all requests together may hold, in bytes."
     )
-    control_threads: _Int = Field(
+    control_threads: Int = Field(
         default=16, ge=1, le=1024, description="Threads for everything that is not an inference request."
     )
-    max_watchers: _Int = Field(default=64, ge=0, le=100_000, description="Concurrent WatchModelStatus calls.")
+    stream_threads: Int = Field(
+        default=32,
+        ge=1,
+        le=4096,
+        description="Threads for streams of synchronous servicers; one more is refused. Only with transport native.",
+    )
+    max_watchers: Int = Field(default=64, ge=0, le=100_000, description="Concurrent WatchModelStatus calls.")
     exit_on_load_error: bool = Field(
         default=False, description="End the server when a model cannot be loaded at the start."
     )
@@ -105,10 +98,14 @@ class ServerSettings(Options):
         return value
 
     @model_validator(mode="after")
-    def _load_models_fits_model_control(self) -> ServerSettings:
+    def _load_models_fits_model_control(self) -> GeneralSettings:
         if self.load_models and self.model_control != "explicit":
             raise ValueError("load_models is only taken with model_control explicit")
         return self
+
+
+class ServerSettings(NativeSettings, TlsSettings, GeneralSettings):
+    """The server's own options."""
 
 
 class ModelOptions(Options):

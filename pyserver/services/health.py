@@ -3,12 +3,13 @@
 Asynchronous, so that a busy server still answers its probes. NOT_SERVING everywhere from the moment stopping begins.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from pyserver import _core
 from pyserver.errors import NotFoundError
 from pyserver.repository.lifecycle import ModelRepository
 from pyserver.services.change_feed import ChangeFeed, TooManyWatchersError
@@ -17,6 +18,19 @@ from pyserver.transport import Transport
 
 SERVICE = "grpc.health.v1.Health"
 _Status = health_pb2.HealthCheckResponse
+
+
+def follow_readiness(repository: ModelRepository, core: _core.Core) -> Callable[[], None]:
+    """Tells the core, which answers probes itself, after every change of a model whether the server is ready.
+
+    What is returned tells it at once: for changes that are not those of a model.
+    """
+
+    def publish() -> None:
+        core.set_ready(repository.ready())
+
+    repository.subscribe(publish)
+    return publish
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):

@@ -24,12 +24,19 @@ EXTENSIONS = (
 )
 # What RepositoryModelUnload takes. There are no models that depend on others, so it changes nothing.
 _UNLOAD_PARAMETERS = frozenset({"unload_dependents"})
+# What probes ask. The servicer below answers the same, for transports where the core does not.
+STATE_METHODS = {
+    "/inference.GRPCInferenceService/ServerLive": _core.StateQuestion.SERVER_LIVE,
+    "/inference.GRPCInferenceService/ServerReady": _core.StateQuestion.SERVER_READY,
+    "/inference.GRPCInferenceService/ModelReady": _core.StateQuestion.MODEL_READY,
+}
 _INDEX_STATES = {ModelVersionState.AVAILABLE: "READY"}
 
 
 def add_open_inference(transport: Transport, repository: ModelRepository) -> None:
     """Registers the service."""
     servicer = OpenInferenceServicer(repository)
+    transport.add_state_methods(STATE_METHODS)
     open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, transport)
 
 

@@ -7,17 +7,22 @@ from typing import Any, Protocol
 
 from pyserver import _core
 from pyserver.config.schema import ServerSettings
-from pyserver.errors import ConfigError
 
 InferMethods = Mapping[str, _core.Protocol]
 """The full path of a method ("/package.Service/Method") to the protocol that its messages are written in."""
 
+StateMethods = Mapping[str, _core.StateQuestion]
+"""The full path of a method to the question about the server's state that it asks."""
+
 
 class Transport(Protocol):
-    """The surface of `grpc.Server`, and one way past it for the methods that run models."""
+    """The surface of `grpc.Server`, and ways past it for the methods that the core answers."""
 
     def add_infer_methods(self, methods: InferMethods) -> None:
         """Answers these methods by the core, bytes in and bytes out. They win over registered servicers."""
+
+    def add_state_methods(self, methods: StateMethods) -> None:
+        """Lets the core answer these where the transport can; elsewhere the registered servicers do."""
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[Any]) -> None:
         """As `grpc.Server`."""
@@ -29,7 +34,7 @@ class Transport(Protocol):
         """As `grpc.Server`. Raises ConfigError with the reason where nothing can listen there."""
 
     def add_secure_port(self, address: str, server_credentials: Any) -> int:
-        """As `grpc.Server`. Raises ConfigError with the reason where nothing can listen there."""
+        """As `grpc.Server`, with TlsCredentials or TlsFiles (tls.py). Raises ConfigError with the reason."""
 
     def start(self) -> None:
         """As `grpc.Server`."""
@@ -42,11 +47,20 @@ class Transport(Protocol):
 
 
 def make_transport(settings: ServerSettings, core: _core.Core, log: logging.Logger) -> Transport:
-    """The transport that the settings name. Raises ConfigError for a name that there is not."""
+    """The transport that the settings name."""
     if settings.transport == "grpcio":
         from pyserver.transport.grpcio import GrpcioTransport
 
         return GrpcioTransport(
             core, max_message_bytes=settings.max_message_bytes, control_threads=settings.control_threads, log=log
         )
-    raise ConfigError(f"there is no transport {settings.transport!r}: the transports are 'grpcio'")
+    from pyserver.transport.native import NativeTransport, native_options
+
+    return NativeTransport(
+        core,
+        native_options(settings),
+        control_threads=settings.control_threads,
+        stream_threads=settings.stream_threads,
+        tls_poll_interval_s=settings.poll_interval_s,
+        log=log,
+    )

@@ -1,7 +1,6 @@
 """Ordinary servicers over grpc.aio, made to behave alike.
 
-- A message that protobuf cannot read is INVALID_ARGUMENT (grpc says INTERNAL or UNKNOWN).
-- An exception that a servicer did not expect is INTERNAL, and written to the log.
+- Failures are answered as servicer_failure.py says.
 - A stream of an asynchronous servicer ends with UNAVAILABLE when the server stops, so that it holds up no one.
 
 Synchronous servicers run on the transport's control threads, asynchronous ones on its event loop.
@@ -17,6 +16,7 @@ import grpc
 from grpc import aio
 
 from pyserver.transport.infer_calls import STOPPING
+from pyserver.transport.servicer_failure import answer_to, reader
 
 
 class ControlCalls(grpc.GenericRpcHandler):
@@ -44,14 +44,14 @@ class ControlCalls(grpc.GenericRpcHandler):
         if found.unary_unary:
             behaviour = found.unary_unary
             is_async = inspect.iscoroutinefunction(behaviour)
-            read = _reader(found.request_deserializer, method)
+            read = reader(found.request_deserializer, method)
             answer = self._async_unary(behaviour, read) if is_async else self._sync_unary(behaviour, read)
             return grpc.unary_unary_rpc_method_handler(answer, None, found.response_serializer)
         behaviour = found.unary_stream or found.stream_stream
         if not inspect.isasyncgenfunction(behaviour):
             return found
         if found.unary_stream:
-            read = _reader(found.request_deserializer, method)
+            read = reader(found.request_deserializer, method)
             stream = self._async_stream(behaviour, read)
             return grpc.unary_stream_rpc_method_handler(stream, None, found.response_serializer)
         stream = self._async_stream(behaviour, lambda requests: requests)
@@ -63,10 +63,8 @@ class ControlCalls(grpc.GenericRpcHandler):
                 return behaviour(read(data), _RaisingContext(aio_context))
             except aio.AbortError:
                 pass
-            except _UnreadableMessageError as error:
-                aio_context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except Exception as error:
-                aio_context.abort(grpc.StatusCode.INTERNAL, self._unexpected(error))
+                aio_context.abort(*answer_to(error, self._log))
             # grpc.aio remembers the abort; an exception that is not its own it would log as a failure of the server.
             return None
 
@@ -80,10 +78,8 @@ class ControlCalls(grpc.GenericRpcHandler):
                 return await behaviour(read(data), context)
             except aio.AbortError:
                 raise
-            except _UnreadableMessageError as error:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except Exception as error:
-                await context.abort(grpc.StatusCode.INTERNAL, self._unexpected(error))
+                await context.abort(*answer_to(error, self._log))
 
         return answer
 
@@ -99,10 +95,8 @@ class ControlCalls(grpc.GenericRpcHandler):
                     yield response
             except aio.AbortError:
                 raise
-            except _UnreadableMessageError as error:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             except Exception as error:
-                await context.abort(grpc.StatusCode.INTERNAL, self._unexpected(error))
+                await context.abort(*answer_to(error, self._log))
             finally:
                 ended = stopped.done()
                 stopped.cancel()
@@ -112,14 +106,6 @@ class ControlCalls(grpc.GenericRpcHandler):
                 await context.abort(grpc.StatusCode.UNAVAILABLE, STOPPING)
 
         return answer
-
-    def _unexpected(self, error: Exception) -> str:
-        self._log.error("a servicer failed", exc_info=error)
-        return f"unexpected {type(error).__name__}: {error}"
-
-
-class _UnreadableMessageError(Exception):
-    """The request is no message of the type that the method takes."""
 
 
 class _RaisingContext:
@@ -134,20 +120,6 @@ class _RaisingContext:
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         self._context.abort(code, details)
         raise aio.AbortError
-
-
-def _reader(deserialize: Callable[[bytes], Any], method: str) -> Callable[[bytes], Any]:
-    def read(data: bytes) -> Any:
-        try:
-            return deserialize(data)
-        except Exception as error:
-            _refuse(method, error)
-
-    return read
-
-
-def _refuse(method: str, error: Exception) -> NoReturn:
-    raise _UnreadableMessageError(f"{method}: the request is not a valid message of its type: {error}") from error
 
 
 async def _until(stopped: "asyncio.Task[Any]", responses: AsyncIterator[Any]) -> AsyncIterator[Any]:

@@ -7,20 +7,20 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from grpc import aio
 
 from pyserver import _core
 from pyserver.errors import ConfigError
-from pyserver.transport import InferMethods
+from pyserver.transport import InferMethods, StateMethods
 from pyserver.transport.control_calls import ControlCalls
 from pyserver.transport.infer_calls import InferCalls
-
-T = TypeVar("T")
+from pyserver.transport.loop_thread import LoopThread
+from pyserver.transport.tls import grpcio_credentials
 
 
 class GrpcioTransport:
@@ -31,19 +31,20 @@ class GrpcioTransport:
         self._log = log
         self._threads = futures.ThreadPoolExecutor(control_threads, thread_name_prefix="pyserver-control")
         self._terminated = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run_loop, name="pyserver-grpcio", daemon=True)
-        self._thread.start()
-        self._on_loop(self._open(_server_options(max_message_bytes)))
+        self._loop = LoopThread("pyserver-grpcio")
+        self._loop.run(self._open(_server_options(max_message_bytes)))
 
     def add_infer_methods(self, methods: InferMethods) -> None:
         """Answers these methods by the core, bytes in and bytes out. They win over registered servicers."""
-        self._on_loop(_async(self._infer_calls.add, methods))
+        self._loop.call(self._infer_calls.add, methods)
+
+    def add_state_methods(self, methods: StateMethods) -> None:
+        """Nothing: the registered servicers answer them."""
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[Any]) -> None:
         """As `grpc.Server`."""
         wrapped = [ControlCalls(servicer, self._stopping, self._log) for servicer in generic_rpc_handlers]
-        self._on_loop(_async(self._server.add_generic_rpc_handlers, wrapped))
+        self._loop.call(self._server.add_generic_rpc_handlers, wrapped)
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
         """Generated code calls this beside add_generic_rpc_handlers, which is all that grpc.aio needs."""
@@ -53,17 +54,18 @@ class GrpcioTransport:
         return self._listen(address, self._server.add_insecure_port, address)
 
     def add_secure_port(self, address: str, server_credentials: Any) -> int:
-        """Listens on the address with TLS. Returns the port; raises ConfigError."""
-        return self._listen(address, self._server.add_secure_port, address, server_credentials)
+        """Listens on the address with TLS; takes grpc's credentials too. Returns the port; raises ConfigError."""
+        credentials = grpcio_credentials(server_credentials)
+        return self._listen(address, self._server.add_secure_port, address, credentials)
 
     def start(self) -> None:
         """Begins to answer."""
-        self._on_loop(self._start())
+        self._loop.run(self._start())
 
     def stop(self, grace: float | None) -> threading.Event:
         """Takes no new calls, gives those underway `grace` seconds, ends the rest. May be called again with less."""
         if not self._terminated.is_set():
-            stopping = asyncio.run_coroutine_threadsafe(self._stop(grace), self._loop)
+            stopping = asyncio.run_coroutine_threadsafe(self._stop(grace), self._loop.loop)
             stopping.add_done_callback(lambda _: self._close())
         return self._terminated
 
@@ -78,7 +80,7 @@ class GrpcioTransport:
         self._server = aio.server(migration_thread_pool=self._threads, handlers=[self._infer_calls], options=options)
 
     async def _start(self) -> None:
-        self._loop.add_reader(self._core.fileno(), self._infer_calls.collect)
+        self._loop.loop.add_reader(self._core.fileno(), self._infer_calls.collect)
         await self._server.start()
 
     async def _stop(self, grace: float | None) -> None:
@@ -88,27 +90,16 @@ class GrpcioTransport:
     def _close(self) -> None:
         self._terminated.set()
         self._threads.shutdown(wait=False)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-
-    def _run_loop(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-
-    def _on_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        self._loop.stop()
 
     def _listen(self, address: str, add_port: Callable[..., int], *arguments: Any) -> int:
         if address.startswith("unix:") and _is_served(address.removeprefix("unix:")):
             # grpc would take the path away from the server that is there.
             raise ConfigError(f"cannot listen on {address}: address already in use")
         try:
-            return self._on_loop(_async(add_port, *arguments))
+            return self._loop.call(add_port, *arguments)
         except RuntimeError as error:
             raise ConfigError(f"cannot listen on {address}: {_why_not(address)}") from error
-
-
-async def _async(function: Callable[..., T], *arguments: Any) -> T:
-    return function(*arguments)
 
 
 def _server_options(max_message_bytes: int) -> list[tuple[str, int]]:
