@@ -1,7 +1,7 @@
 """Runs gRPC's interop clients against the interop service on one of our transports, and prints what passed.
 
-Each case is one process of a client, in cleartext and with TLS, several at a time against one server. The exit code is 0
-where no more failed than is allowed (ALLOWED_FAILURES), the server lived to the end and stopped when it was asked to.
+Each case is one process of a client, in cleartext and with TLS, several at a time against one server. The exit code is
+0 where no more failed than is allowed (ALLOWED_FAILURES), the server lived to the end and stopped when it was asked to.
 What a failed case said is in build/conformance/log. Usage: ./dev conformance [--transport NAME] [--client NAME] …
 """
 
@@ -24,7 +24,7 @@ from clients import CLIENTS, CPP_CASES, ROOT, WORKSPACE, Client
 
 LOGS = WORKSPACE / "log"
 SECURITIES = ("cleartext", "tls")
-CASE_SECONDS = 120
+CASE_SECONDS = 90
 STOP_SECONDS = 15
 
 # Our transport may fail one case of the C++ client with TLS, whichever; none of the other clients', none in cleartext.
