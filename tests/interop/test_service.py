@@ -1,7 +1,7 @@
 """gRPC's interop TestService, as the interop test descriptions define it, on any object with `grpc.Server`'s interface.
 
 Needs the generated code of src/proto/grpc/testing on the path (tools/conformance makes it). What the service uses of a
-context is grpcio's, but for `request_was_compressed` of our native transport: whether the message that was read last came
+context is grpcio's, but for `request_was_compressed` of our native transport: whether the message read last came
 compressed. Where a context does not have it, the service cannot tell, and believes what the client says.
 """
 
