@@ -11,7 +11,7 @@ namespace {
 
 // The fields that decide, found in one pass. Of a field that comes twice, the first counts.
 struct RequestFields {
-  std::string_view method, path, content_type, te, timeout, encoding;
+  std::string_view method, path, content_type, timeout, encoding;
   HeaderField bad_binary;  // the first that is not base64
 
   explicit RequestFields(const HeaderList& headers) {
@@ -30,7 +30,6 @@ struct RequestFields {
     if (name == ":path") return &path;
     if (name == ":method") return &method;
     if (name == "content-type") return &content_type;
-    if (name == "te") return &te;
     if (name == "grpc-timeout") return &timeout;
     if (name == "grpc-encoding") return &encoding;
     return nullptr;
@@ -62,9 +61,6 @@ struct Objection {
 };
 
 Objection read_head(const RequestFields& fields, CallHead& head) {
-  if (is_present(fields.te) && fields.te != "trailers") {
-    return {internal_error(concat("te is ", quoted(fields.te), ", expected 'trailers'")), {}};
-  }
   if (is_present(fields.timeout)) {
     const std::optional<Duration> timeout = parse_timeout(fields.timeout);
     if (!timeout) {

@@ -25,7 +25,11 @@ namespace pyserver {
 class ServerCall;
 
 // Why a call ended that we did not finish.
-enum class CancelReason { kByPeer, kConnectionLost, kProtocolError, kServerStopping };
+enum class CancelReason {
+  kByPeer,          // it reset the stream, stopped reading or sending, or its connection is gone
+  kProtocolError,   // what it sent cannot be taken
+  kServerStopping,  // we close the connection
+};
 
 // Whoever answers one call. Owned by the ServerCall.
 class CallReceiver {
@@ -100,8 +104,6 @@ struct CallContext {
 // What Http2Connection::on_request() returns; the stream may fail here, never the connection. In this order:
 //   not POST                               HTTP 405 with "allow: POST"
 //   content-type is not gRPC's             HTTP 415 where the router knows the path, else 404, with a short text
-//   te other than "trailers"               INTERNAL (a missing one is let pass, as grpc-go and grpc-java do: proxies
-//                                          lose it; gRPC core would refuse)
 //   bad grpc-timeout                       INTERNAL
 //   metadata "…-bin" that is not base64    INTERNAL
 //   unknown grpc-encoding                  UNIMPLEMENTED, with grpc-accept-encoding
@@ -109,7 +111,9 @@ struct CallContext {
 //   path not of the form /service/method   UNIMPLEMENTED
 //   the deadline has passed                DEADLINE_EXCEEDED
 //   no one answers the path                UNIMPLEMENTED
-// All but the HTTP answers are Trailers-Only. What the peer still sends after any of them is taken and dropped.
+// All but the HTTP answers are Trailers-Only. A te other than "trailers" does not come as far as here, HTTP/2 forbids
+// it; a missing one is let pass, as grpc-go and grpc-java do, since proxies lose it (gRPC core would refuse). What the
+// peer still sends after any of them is taken and dropped.
 inline constexpr std::size_t kMaxPathBytes = 8 * 1024;
 std::unique_ptr<Http2Exchange> begin_exchange(CallContext& context, StreamId stream, HeaderList& headers);
 

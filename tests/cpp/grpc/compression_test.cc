@@ -86,8 +86,8 @@ TEST_P(ZlibTest, RefusesAWrongChecksum) {
 }
 
 TEST_P(ZlibTest, StopsABombAtTheLimit) {
-  const std::string bomb = compressed(std::string(256 << 20, '\0'));
-  ASSERT_LT(bomb.size(), std::size_t{3} << 20);
+  const std::string bomb = compressed(std::string(64 << 20, '\0'));
+  ASSERT_LT(bomb.size(), std::size_t{1} << 20);
   auto small_pool = BufferPool::create(allocator_, {.max_bytes = 16 << 20, .max_idle_bytes = 0});
   const Result<Buffer> result = decompress(GetParam(), bytes_of(bomb), 8 << 20, *small_pool);
   EXPECT_EQ(result.status().code(), StatusCode::kOutOfRange) << result.status().message();

@@ -169,6 +169,18 @@ TEST_F(SlowReaderTest, ACallIsFinishedOnlyWhenItsLastByteIsOut) {
   EXPECT_EQ(log_.events, std::vector{"finished"s});
 }
 
+TEST_F(SlowReaderTest, WhatAPeerStillSendsAfterTheAnswerIsDroppedThoughTheAnswerIsNotOut) {
+  const StreamId id = open();
+  connection_.send(id, framed(std::string(300'000, 'x')) + framed(std::string(900'000, 'x')));
+  connection_.exchange();
+  ASSERT_EQ(connection_.window_left(id), 0);
+  ASSERT_TRUE(log_.call->send_message(buffer(std::string(30'000, 'x'))).ok());
+  log_.call->finish({});
+  connection_.exchange();
+  EXPECT_FALSE(connection_.stream(id).ended);
+  EXPECT_GT(connection_.window_left(id), 0) << "all of it was taken";
+}
+
 TEST_F(SlowReaderTest, ACallThatIsCancelledWithABacklogIsNotFinished) {
   const StreamId id = open();
   ASSERT_TRUE(log_.call->send_message(buffer(std::string(30'000, 'x'))).ok());
