@@ -8,6 +8,10 @@ function(pyserver_compile_options target)
     target_compile_options(${target} PRIVATE -fsanitize=${PYSERVER_SANITIZE} -fno-omit-frame-pointer -g -O1)
     target_link_options(${target} PUBLIC -fsanitize=${PYSERVER_SANITIZE})
   endif()
+  if(PYSERVER_BUILD_FUZZERS)
+    # Counts which branches an input reaches; only a fuzzer's own program brings a main().
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # pyserver_library(NAME SOURCES a.cc … DEPENDS pyserver_base …)

@@ -1,11 +1,13 @@
 // MessageReader: pieces of a body → messages (gRPC's Length-Prefixed-Message), each in a buffer of its own.
 //
 // The five bytes of prefix tell the length, so that the bytes go once, from where they were received into the message's
-// buffer. What a peer only announces costs little: a buffer begins with at most kFirstTake bytes and grows eightfold as
-// bytes really come, so an announcement of gigabytes reserves nothing. Thread-compatible; a million pieces of one byte
+// buffer. What a peer only announces costs little: a buffer begins with at most kFirstTake bytes, and at most
+// kTrust times what has come, and grows eightfold as bytes really come; an announcement of gigabytes reserves nothing,
+// and thousands of messages that have barely begun reserve little. Thread-compatible; a million pieces of one byte
 // cost a million steps and nothing else.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -23,6 +25,9 @@ struct ReceivedMessage {
 class MessageReader {
  public:
   static constexpr std::size_t kFirstTake = std::size_t{1} << 20;
+  static constexpr std::size_t kSmallestTake = 4096;
+  static constexpr std::size_t kTrust = 64;
+  static constexpr std::size_t kGrowth = 8;
 
   // `encoding` is the call's grpc-encoding.
   MessageReader(BufferPool& pool, std::size_t max_message_bytes, Compression encoding);
@@ -32,18 +37,27 @@ class MessageReader {
   enum class Progress { kNeedsMore, kMessage };
   // Errors, after which the reader must not be used: RESOURCE_EXHAUSTED (longer than allowed, before or after
   // decompression, or no memory; the sentence names the size and the limit), INTERNAL (a flag that is neither 0 nor 1,
-  // compressed without an encoding, bytes that do not decompress).
+  // compressed without an encoding, bytes that do not decompress). It holds no memory then.
   Result<Progress> read(std::span<const std::byte>& bytes);
   ReceivedMessage take() noexcept;
 
+  // Which of read()'s errors it was, for who counts them.
+  enum class Failure { kNone, kMalformed, kTooLarge, kOutOfMemory };
+  Failure failure() const noexcept { return failure_; }
+
   // Within a message, or within its prefix: the body must not end here.
-  bool in_message() const noexcept;
+  bool in_message() const noexcept { return prefix_size_ != 0; }
   // Memory that is held for a message that is not complete.
-  std::size_t held_bytes() const noexcept;
+  std::size_t held_bytes() const noexcept { return buffer_.capacity(); }
 
  private:
+  bool compressed() const noexcept { return prefix_[0] == std::byte{1}; }
+  bool read_prefix(std::span<const std::byte>& bytes) noexcept;
   Status begin_message();
+  Status read_body(std::span<const std::byte>& bytes);
+  Status grow(std::size_t at_hand);
   Status finish_message();
+  Status fail(Failure failure, Status status) noexcept;
 
   BufferPool& pool_;
   const std::size_t max_message_bytes_;
@@ -52,8 +66,9 @@ class MessageReader {
   std::size_t prefix_size_ = 0;
   std::size_t length_ = 0;    // as announced
   std::size_t received_ = 0;  // of it
-  Buffer buffer_;
+  Buffer buffer_;             // its size is the room that there is
   ReceivedMessage complete_;
+  Failure failure_ = Failure::kNone;
 };
 
 }  // namespace pyserver

@@ -34,11 +34,13 @@ class CallReceiver {
   // One message of the request. Who reads slowly slows the peer: windows open while a message is being received, but
   // not while more than kUntakenLimit bytes of complete messages wait for ServerCall::taken().
   virtual void on_message(ReceivedMessage message) = 0;
-  // The peer sends no more messages.
+  // The peer sends no more messages. (Not called where the call is finished by then.)
   virtual void on_half_close() = 0;
   // The outgoing backlog has fallen to the low-water mark.
   virtual void on_writable() = 0;
-  // The call is gone before it was finished. The receiver must forget the ServerCall.
+  // The call is gone before all of its answer was on its way. The receiver must forget the ServerCall. Comes at once
+  // where the ServerCall itself ends the call, as what the peer sends is malformed, too large, or has no room
+  // (kProtocolError; the peer gets the status).
   virtual void on_cancelled(CancelReason reason) = 0;
   // The call was finished, and its last byte is produced. The receiver must forget the ServerCall.
   virtual void on_finished() = 0;
@@ -50,12 +52,12 @@ struct CallHead {
   TimePoint received;
   TimePoint deadline = kNever;
   Compression request_encoding = Compression::kIdentity;
-  std::string accepted_encodings;
-  std::string authority;
-  std::string user_agent;
-  // Read on demand from `headers` by metadata().
+  // What follows is read from here on demand: most calls need none of it.
   HeaderList headers;
 
+  std::string_view accepted_encodings() const noexcept { return headers.find("grpc-accept-encoding"); }
+  std::string_view authority() const noexcept { return headers.find(":authority"); }
+  std::string_view user_agent() const noexcept { return headers.find("user-agent"); }
   Result<Metadata> metadata() const { return read_metadata(headers); }
 };
 
@@ -75,6 +77,8 @@ struct GrpcLimits {
 };
 
 struct GrpcCounters {
+  // Every request that is gRPC is started; it ends as one of the other two: finished (the whole answer, of whatever
+  // status, is out) or cancelled.
   Counter calls_started, calls_finished, calls_cancelled;
   Counter messages_received, messages_sent;
   Counter refused_http_requests;  // not gRPC: 404, 405, 415
@@ -93,22 +97,34 @@ struct CallContext {
   GrpcCounters& counters;
 };
 
-// What Http2Connection::on_request() returns: a ServerCall, an honest HTTP answer (404, 405, 415 with a short text) to
-// what is not gRPC, or a Trailers-Only answer to a call that is malformed (bad grpc-timeout or te, an unknown
-// grpc-encoding: UNIMPLEMENTED with grpc-accept-encoding; the stream fails, never the connection).
+// What Http2Connection::on_request() returns; the stream may fail here, never the connection. In this order:
+//   not POST                               HTTP 405 with "allow: POST"
+//   content-type is not gRPC's             HTTP 415 where the router knows the path, else 404, with a short text
+//   te other than "trailers"               INTERNAL (a missing one is let pass, as grpc-go and grpc-java do: proxies
+//                                          lose it; gRPC core would refuse)
+//   bad grpc-timeout                       INTERNAL
+//   metadata "…-bin" that is not base64    INTERNAL
+//   unknown grpc-encoding                  UNIMPLEMENTED, with grpc-accept-encoding
+//   path longer than kMaxPathBytes         RESOURCE_EXHAUSTED
+//   path not of the form /service/method   UNIMPLEMENTED
+//   the deadline has passed                DEADLINE_EXCEEDED
+//   no one answers the path                UNIMPLEMENTED
+// All but the HTTP answers are Trailers-Only. What the peer still sends after any of them is taken and dropped.
+inline constexpr std::size_t kMaxPathBytes = 8 * 1024;
 std::unique_ptr<Http2Exchange> begin_exchange(CallContext& context, StreamId stream, HeaderList& headers);
 
 class ServerCall final : public Http2Exchange {
  public:
   static constexpr std::size_t kUntakenLimit = 256 * 1024;
+  static constexpr std::size_t kMaxDetailsBytes = 16 * 1024;
 
   ServerCall(CallContext& context, StreamId stream, CallHead head);
   ~ServerCall() override;
 
   const CallHead& head() const noexcept { return head_; }
 
-  // Before the first message; sent with the first message or finish() if it was not called. Entries must have passed
-  // check_metadata().
+  // Sends the response's headers at once, with these entries, which must have passed check_metadata(). Ignored after
+  // the first message: without it, the headers go with the first message or finish().
   void send_initial_metadata(const Metadata& metadata);
   // How messages are compressed from here on; ignored (identity) where the peer does not accept it. Before the initial
   // metadata is sent.
@@ -116,7 +132,8 @@ class ServerCall final : public Http2Exchange {
   // RESOURCE_EXHAUSTED (and the call is finished with it) where it is larger than allowed. `compress` false: this one
   // goes as it is.
   Status send_message(Buffer message, bool compress = true);
-  // Ends the call: Trailers-Only where nothing was sent before. `details`: for grpc-status-details-bin, may be empty.
+  // Ends the call: Trailers-Only where nothing was sent before. `details`: for grpc-status-details-bin, may be empty;
+  // more than kMaxDetailsBytes are left out (no client would take the header block) and the message says so.
   // Later calls of anything here are ignored.
   void finish(const Status& status, const Metadata& trailing = {}, std::string_view details = {});
 
@@ -132,17 +149,27 @@ class ServerCall final : public Http2Exchange {
   void on_drained() override;
   void on_closed(Http2Error error, bool by_peer) override;
 
-  void send_headers_once();
+  friend std::unique_ptr<Http2Exchange> begin_exchange(CallContext& context, StreamId stream, HeaderList& headers);
+  // Lets the router find who answers, or finishes with UNIMPLEMENTED.
+  void begin();
+  bool receiving() const noexcept { return receiver_ != nullptr && !finished_; }
+  void deliver(ReceivedMessage message);
+  void send_headers_once(const Metadata& metadata);
+  BodyPiece framed(Buffer message, bool compress);
+  void fail_reading(const Status& status);
+  void fail(const Status& status);
+  void consume_withheld();
 
   CallContext& context_;
   const StreamId stream_;
   CallHead head_;
   MessageReader reader_;
-  Metadata initial_metadata_;
   Compression compression_ = Compression::kIdentity;
   bool headers_sent_ = false;
   bool finished_ = false;
-  bool half_closed_ = false;
+  bool receiver_told_ = false;  // that the call is gone
+  std::size_t untaken_ = 0;     // bytes of messages that the receiver has and has not taken
+  std::size_t withheld_ = 0;    // received bytes for which the peer gets no credit yet
   std::unique_ptr<CallReceiver> receiver_;
 };
 

@@ -10,7 +10,6 @@
 #include <deque>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "memory/buffer_pool.h"
 
@@ -32,9 +31,21 @@ class OutputQueue {
   void drop(std::size_t size) noexcept;
 
  private:
-  struct Piece;
+  struct Piece {
+    const std::byte* data = nullptr;  // what is left of it
+    std::size_t size = 0;
+    std::unique_ptr<std::byte[]> block;   // of copied bytes
+    std::size_t block_size = 0;           // how much the block can hold
+    std::shared_ptr<const Buffer> owner;  // of borrowed bytes
+  };
+
+  // How many more bytes can be copied behind the last piece.
+  std::size_t room() const noexcept;
+  void add_block(std::size_t wanted);
+
   std::deque<Piece> pieces_;
-  std::vector<std::unique_ptr<std::byte[]>> idle_blocks_;
+  // One small block, kept so that short answers allocate nothing; more would cost too much on idle connections.
+  std::unique_ptr<std::byte[]> idle_block_;
   std::size_t size_ = 0;
 };
 

@@ -4,10 +4,16 @@
 //   receive() → Http2Connection::on_request() gives the stream to whoever answers it → Http2Exchange::on_data(),
 //   on_end() → the answerer calls send_headers(), send_data()…, send_trailers() → produce() writes frames →
 //   on_closed().
-// Calls back only from receive(), produce(), tick() and the destructor. The answerer may call the session from its
-// callbacks. After receive() or anything sent, the owner calls produce() when its socket can take bytes.
+// Calls back only from receive(), receive_end(), produce(), tick() and the destructor.
+//
+// From within callbacks: everything under "Answers", drain() and close() may be called; they only queue, and call back
+// nothing. receive(), receive_end(), produce(), tick() and the destructor must not be. on_closed() comes once, before
+// the stream's slot is free for another; whatever is called for the stream in it or after it is ignored. Reset by the
+// peer, it comes within receive(); reset() by the answerer, within the produce() that writes the reset.
+// After receive(), tick() or anything sent, the owner calls produce() when its socket can take bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -81,14 +87,16 @@ class Http2Session {
 
   // Takes bytes from the peer; all of them, unless the session has ended (then the rest is dropped).
   void receive(std::span<const std::byte> bytes);
-  // The peer will send nothing more (its side of the socket is closed).
+  // The peer will send nothing more (its side of the socket is closed). Answers that are complete go out; streams that
+  // are not answered are closed, as by a peer that is gone.
   void receive_end();
 
   // Appends frames to `out` until it holds at least `enough` bytes or there is nothing to send.
   void produce(OutputQueue& out, std::size_t enough);
-  // Whether produce() would append something.
+  // Whether produce() would append something; also true where it has only to find that there is nothing.
   bool wants_to_produce() const noexcept;
-  // Nothing will come of it any more, in or out: the owner writes what its queue holds and closes.
+  // Nothing will come of it any more, in or out: the owner writes what its queue holds and closes. After a write
+  // time-out of the connection the queue is of no use: the owner should give it little time (or none) to empty.
   bool ended() const noexcept;
 
   // Time-outs. The owner calls tick() at next_deadline() (kNever: none), or a little later. `unsent`: the owner's

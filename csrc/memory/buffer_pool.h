@@ -87,6 +87,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   Result<Buffer> take(std::size_t size);
 
   BufferPoolStats stats() const;
+  const BufferPoolLimits& limits() const noexcept { return limits_; }
 
  private:
   friend class Buffer;

@@ -38,8 +38,10 @@ struct SocketAddress {
   socklen_t length = 0;
 };
 
-// What `text` stands for: "HOST:PORT" and "[IPV6]:PORT" (a name may stand for several addresses; "0.0.0.0" and "[::]"
-// for all of this machine's), "unix:PATH", "unix:///PATH" or "unix-abstract:NAME". INVALID_ARGUMENT with the reason.
+// What `text` stands for: "HOST:PORT" and "[IPV6]:PORT" (a name may stand for several addresses; "0.0.0.0" for all
+// IPv4 addresses of this machine, "[::]" for all that it has, which are two: a listener takes one family), "unix:PATH",
+// "unix:///PATH" or "unix-abstract:NAME". INVALID_ARGUMENT with the reason. Asks the system for names: may take a
+// while.
 Result<std::vector<SocketAddress>> resolve(std::string_view text);
 
 // As grpc prints peers: "ipv4:127.0.0.1:5000", "ipv6:[::1]:5000", "unix:/run/x.sock" ("unix:" where it has no name).

@@ -48,7 +48,8 @@ class ByteStream {
   virtual IoResult handshake() = 0;
 
   // kDone may have moved less than there was room or data for. A reader must go on until kWantsRead: with TLS, bytes
-  // may wait inside the stream while the socket is silent.
+  // may wait inside the stream while the socket is silent. What write() did not move must be offered again before
+  // anything else: TLS may have a part of it on its way.
   virtual IoResult read(std::span<std::byte> into) = 0;
   virtual IoResult write(std::span<const iovec> from) = 0;
 

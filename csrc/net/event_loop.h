@@ -2,9 +2,13 @@
 //
 // post() and stop() are thread-safe. Everything else, and all that is called back, belongs to the thread that is in
 // run(); before run() it belongs to the thread that made the loop.
-// A turn: ready sockets, due timers, posted tasks, then what was deferred to the end of the turn.
+// A turn: ready sockets, due timers, posted tasks, then what was deferred to the end of the turn. What these set off
+// again and again is spread over turns, so that no part of a turn goes on for ever.
+//
+// The clock says what is due; the loop sleeps by the system's. A clock that jumps (a test's) needs a post() after it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -12,6 +16,8 @@
 #include "base/status.h"
 
 namespace pyserver {
+
+class TimerHeap;
 
 class EventLoop {
  public:
@@ -47,12 +53,13 @@ class EventLoop {
 
    private:
     friend class EventLoop;
+    friend class TimerHeap;
     EventLoop* loop_ = nullptr;  // while armed
-    TimePoint at_ = kNever;
-    std::size_t index_ = 0;  // where it stands in the loop's heap
+    std::size_t index_ = 0;      // where it stands in the loop's heap
   };
 
-  // Runs at the end of the turn in which it was deferred, once however often it was deferred.
+  // Runs at the end of the turn in which it was deferred, once however often it was deferred. One that is deferred
+  // again after it has run comes at the end of the next turn, which does not sleep.
   class Deferred {
    public:
     Deferred() = default;
@@ -66,6 +73,7 @@ class EventLoop {
     EventLoop* loop_ = nullptr;  // while deferred
     Deferred* previous_ = nullptr;
     Deferred* next_ = nullptr;
+    std::uint64_t ran_in_turn_ = 0;
   };
 
   // INTERNAL where the system has no more file descriptors. `clock` must outlive the loop.
@@ -73,14 +81,17 @@ class EventLoop {
   // Destroys tasks that were never run, without running them.
   ~EventLoop();
 
-  // Runs turns until stop(). All that was posted before stop() is still run.
+  // Runs turns until stop(). All that was posted before stop() is still run. A stop() before run() ends its first turn.
   void run();
   void stop();
 
-  // Runs `task` in the loop's next turn, tasks of one thread in their order. Any thread; never blocks, never fails.
+  // Runs `task` soon: in this turn or the next; tasks of one thread in their order. Any thread; never blocks, never
+  // fails. The loop must outlive the call.
   void post(std::unique_ptr<Task> task);
 
-  // `fd` is not owned. `watcher` must be unwatched before it is destroyed; it is never called after unwatch().
+  // `fd` is not owned. `watcher` must be unwatched before it is destroyed, and `fd` before it is closed; it is never
+  // called after unwatch(), not for what was already reported either. RESOURCE_EXHAUSTED where the system watches no
+  // more.
   Status watch(int fd, std::uint32_t readiness, Watcher& watcher);
   void change(int fd, std::uint32_t readiness, Watcher& watcher);
   void unwatch(int fd);

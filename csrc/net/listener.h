@@ -22,7 +22,7 @@ struct ListenerOptions {
 
 class Listener final : private EventLoop::Watcher {
  public:
-  // Takes a connected socket and the peer's name; on the loop's thread.
+  // Takes a connected socket and the peer's name; on the loop's thread. May stop the listener, not destroy it.
   using Accept = std::function<void(Socket socket, std::string peer)>;
 
   // Binds and listens; connections are accepted from start() on. UNAVAILABLE with the system's reason: the address is
@@ -38,7 +38,8 @@ class Listener final : private EventLoop::Watcher {
   // No more is accepted; what the kernel has queued is closed with the listener.
   void stop();
 
-  // Accepts that failed for want of file descriptors or memory; the listener rests for a moment and goes on.
+  // Accepts that failed for want of file descriptors or memory; the listener rests for a moment and goes on. Any
+  // thread.
   std::uint64_t failed_accepts() const noexcept;
 
  private:

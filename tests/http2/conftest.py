@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         mark = item.get_closest_marker("http2_case")
         if mark is not None and isinstance(item, pytest.Function):
-            flavour = FLAVOURS[item.callspec.params["flavour"]]
+            flavour = FLAVOURS[bool(item.callspec.params["flavour"])]
             item.user_properties.append(("http2_case", (mark.args[0], flavour, mark.kwargs["strict"])))
 
 

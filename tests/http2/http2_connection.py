@@ -148,7 +148,8 @@ class Http2Connection:
             self._block.data += frame.data
         if self._block is not None and "END_HEADERS" in frame.flags:
             # A header block that goes on in CONTINUATION frames is reported as the one frame that it means.
-            event = Received(self._block, self._decoder.decode(self._block.data))
+            fields = [(str(name), str(value)) for name, value in self._decoder.decode(self._block.data)]
+            event = Received(self._block, fields)
             self._block = None
         self.transcript.append(f"received {event}")
         return event

@@ -16,12 +16,20 @@ missing_packages() {
   command -v g++ >/dev/null || echo g++
   # The build itself uses the pinned CMake of .venv; an import that rebuilds calls the one on the path.
   command -v cmake >/dev/null || echo cmake
+  command -v pkg-config >/dev/null || echo pkg-config
+  [ -e /usr/include/nghttp2/nghttp2.h ] || [ -e /usr/local/include/nghttp2/nghttp2.h ] || echo libnghttp2-dev
+  [ -e /usr/include/openssl/ssl.h ] || [ -e /usr/local/include/openssl/ssl.h ] || echo libssl-dev
+  [ -e /usr/include/zlib.h ] || [ -e /usr/local/include/zlib.h ] || echo zlib1g-dev
   [ -e /usr/include/gtest/gtest.h ] || [ -e /usr/local/include/gtest/gtest.h ] || echo libgtest-dev
 }
 
+# $*: Debian packages that one command needs beside what all need.
 install_system_packages() {
-  local packages sudo=
+  local packages sudo= package
   packages=$(missing_packages | xargs)
+  for package in "$@"; do
+    dpkg -s "$package" >/dev/null 2>&1 || packages="$packages $package"
+  done
   [ -n "$packages" ] || return 0
   command -v apt-get >/dev/null || fail "Missing: $packages. Install them (the names are Debian's), then try again."
   if [ "$(id -u)" != 0 ]; then
