@@ -16,8 +16,6 @@ from pyserver.transport.native import NativeTransport, native_options
 
 SERVICE = "test.Service"
 
-StartTransport = Callable[..., str]
-
 
 def handlers(**behaviours: Any) -> Mapping[str, Any]:
     """Handlers of bytes. A behaviour whose name begins with unary_stream_ (and so on) becomes such a one."""
@@ -31,8 +29,9 @@ def handlers(**behaviours: Any) -> Mapping[str, Any]:
 class Client:
     """Calls methods of the test service with bytes."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
-        self.channel = channel
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.channel = grpc.insecure_channel(address)
 
     def method(self, name: str) -> Any:
         kind = "_".join(name.split("_")[:2])
@@ -65,25 +64,25 @@ def make_native() -> Iterator[Callable[..., NativeTransport]]:
 @pytest.fixture
 def serve_native(make_native: Callable[..., NativeTransport]) -> Iterator[Callable[..., Client]]:
     """The same, started, with a client."""
-    channels: list[grpc.Channel] = []
+    clients: list[Client] = []
 
     def serve(*, options: Mapping[str, Any] | None = None, interceptors: Any = (), **behaviours: Any) -> Client:
         transport = make_native(behaviours, interceptors=interceptors, **(options or {}))
         port = transport.add_insecure_port("127.0.0.1:0")
         transport.start()
-        channels.append(grpc.insecure_channel(f"127.0.0.1:{port}"))
-        return Client(channels[-1])
+        clients.append(Client(f"127.0.0.1:{port}"))
+        return clients[-1]
 
     yield serve
-    for channel in channels:
-        channel.close()
+    for client in clients:
+        client.channel.close()
 
 
 @pytest.fixture(params=["native", "grpcio"])
 def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., Client]]:
     """Serves the behaviours over either transport: for what must be alike."""
     transports: list[Transport] = []
-    channels: list[grpc.Channel] = []
+    clients: list[Client] = []
 
     def serve(**behaviours: Any) -> Client:
         settings = ServerSettings(transport=request.param, control_threads=2, io_threads=1)
@@ -95,11 +94,11 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., Client]]:
         transport.add_registered_method_handlers(SERVICE, made)
         port = transport.add_insecure_port("127.0.0.1:0")
         transport.start()
-        channels.append(grpc.insecure_channel(f"127.0.0.1:{port}"))
-        return Client(channels[-1])
+        clients.append(Client(f"127.0.0.1:{port}"))
+        return clients[-1]
 
     yield serve
-    for channel in channels:
-        channel.close()
+    for client in clients:
+        client.channel.close()
     for transport in transports:
         transport.stop(None).wait(10)

@@ -1,5 +1,8 @@
 """Servicers of every kind, and what becomes of their answers and failures: the same over both transports."""
 
+# Servicers take a request and a context, also those that need neither.
+# ruff: noqa: ARG001, ARG005
+
 from __future__ import annotations
 
 import asyncio
@@ -219,7 +222,7 @@ def test_a_servicer_knows_its_deadline_and_its_caller(serve: Serve) -> None:
     client = serve(unary_unary_a=look)
     client.method("unary_unary_a")(b"", timeout=100)
     remaining, peer = seen[0]
-    assert 50 < remaining <= 100
+    assert 50 < remaining < 102  # a client's clock may run a little behind
     assert peer.startswith("ipv4:127.0.0.1:")
 
 
