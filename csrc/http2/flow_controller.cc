@@ -6,7 +6,7 @@ namespace pyserver {
 
 bool FlowController::received(std::size_t bytes, TimePoint now) noexcept {
   received_ += bytes;
-  if (measuring_ || window_ >= max_window_ || received_ < window_ / 2 || now < next_ping_) return false;
+  if (measuring_ || window_ >= max_window_ || received_ < window_ / kStartShare || now < next_ping_) return false;
   measuring_ = true;
   received_ = 0;
   return true;

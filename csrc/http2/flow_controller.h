@@ -26,6 +26,8 @@ class FlowController {
   bool grown() const noexcept { return window_ > initial_window_; }
 
  private:
+  // A measurement begins early in a burst, or it would see only what is left of a window.
+  static constexpr std::uint32_t kStartShare = 8;
   static constexpr Duration kShortestPause = std::chrono::milliseconds(100);
   static constexpr Duration kLongestPause = std::chrono::seconds(10);
 

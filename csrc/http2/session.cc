@@ -87,8 +87,7 @@ void Http2Session::State::drain() {
   if (draining || terminating) return;
   draining = true;
   drain_since = clock.now();
-  nghttp2_submit_shutdown_notice(session);
-  submit_ping(PingKind::kDrain);
+  nghttp2_submit_shutdown_notice(session);  // a PING follows it
 }
 
 void Http2Session::State::send_final_goaway() {
@@ -140,6 +139,13 @@ void Http2Session::State::resume(SessionStream& stream) {
   if (!stream.deferred) return;
   stream.deferred = false;
   nghttp2_session_resume_data(session, stream.id);
+}
+
+void Http2Session::State::take_turns(SessionStream& stream) {
+  stream.incremental = true;
+  const nghttp2_extpri priority{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
+  constexpr int kPeerDecides = 0;  // by a "priority" field
+  nghttp2_session_change_extpri_stream_priority(session, stream.id, &priority, kPeerDecides);
 }
 
 void Http2Session::State::reset(SessionStream& stream, Http2Error error) {
@@ -249,6 +255,7 @@ void Http2Session::send_data(StreamId id, BodyPiece piece) {
   if (stream->body.empty()) return;
   if (!stream->sending.linked) state_->sending.touch(*stream, state_->clock.now());
   if (stream->backlog() > kHighWater) stream->above_high_water = true;
+  if (stream->backlog() > State::kLongBody && !stream->incremental) state_->take_turns(*stream);
   state_->resume(*stream);
 }
 

@@ -243,14 +243,20 @@ void Http2Session::State::on_frame_sent(const nghttp2_frame& frame) {
       if (forced && !floods.forced_reset(now)) calm_down();
       break;
     }
-    case NGHTTP2_GOAWAY:
-      // nghttp2 found the reason itself.
-      if (!terminating && frame.goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM)
-        counters.floods.add();
-      else if (!terminating && frame.goaway.error_code != NGHTTP2_NO_ERROR)
-        counters.protocol_errors.add();
-      break;
+    case NGHTTP2_GOAWAY: on_goaway_sent(frame.goaway.error_code); break;
     default: break;
+  }
+}
+
+void Http2Session::State::on_goaway_sent(std::uint32_t error) {
+  if (terminating) return;
+  if (draining && !final_goaway && error == NGHTTP2_NO_ERROR) {
+    // Not before: nghttp2 lets PINGs overtake, and the answer must tell that the GOAWAY has arrived.
+    submit_ping(PingKind::kDrain);
+  } else if (error == NGHTTP2_ENHANCE_YOUR_CALM) {
+    counters.floods.add();  // nghttp2 found it itself
+  } else if (error != NGHTTP2_NO_ERROR) {
+    counters.protocol_errors.add();
   }
 }
 

@@ -41,6 +41,8 @@ class ClosedStreams {
 enum class PingKind : std::uint8_t { kKeepalive = 'k', kBandwidth = 'b', kDrain = 'd' };
 
 struct Http2Session::State {
+  static constexpr std::size_t kLongBody = 16 * 1024;  // more than one frame
+
   State(Http2Connection& connection, const Http2Limits& limits, Http2Counters& counters,
         const BufferPool& request_memory, Clock& clock);
   ~State();
@@ -75,6 +77,8 @@ struct Http2Session::State {
   void submit_headers(SessionStream& stream, std::span<const HeaderField> fields, bool end_stream);
   void submit_trailers(SessionStream& stream);
   void resume(SessionStream& stream);
+  // nghttp2 would otherwise send one long body to its end before it sends the next.
+  void take_turns(SessionStream& stream);
   void reset(SessionStream& stream, Http2Error error);
   void answer_headers_too_large(SessionStream& stream);
   // on_closed(), once.
@@ -92,6 +96,7 @@ struct Http2Session::State {
   void on_request(SessionStream& stream, bool ended);
   void on_ping_ack(const nghttp2_ping& ping);
   void on_frame_sent(const nghttp2_frame& frame);
+  void on_goaway_sent(std::uint32_t error);
   void on_answer_sent(SessionStream& stream);
   void on_invalid_frame(const nghttp2_frame& frame, int reason);
   void on_stream_close(StreamId id, std::uint32_t error);

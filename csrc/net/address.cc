@@ -85,7 +85,8 @@ Result<std::vector<SocketAddress>> resolve_ip(std::string_view text) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
   const bool has_colon = host.find(':') != std::string_view::npos;
-  if (host.empty() || host.find('\0') != std::string_view::npos || has_colon != bracketed) {
+  const bool has_stray = host.find_first_of(std::string_view("[]\0", 3)) != std::string_view::npos;
+  if (host.empty() || has_stray || has_colon != bracketed) {
     return not_an_address(text, kExpected);
   }
   if (!is_port(port)) return not_an_address(text, "expected a port from 0 to 65535 after the last colon");

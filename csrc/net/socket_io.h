@@ -18,6 +18,8 @@ class SocketIo {
   explicit SocketIo(Socket socket) noexcept;
 
   IoResult read(std::span<std::byte> into) noexcept;
+  // The next read asks the kernel, whatever the last one got.
+  void look_again() noexcept { drained_ = false; }
   IoResult write(std::span<const iovec> from) noexcept;
   // Ends our side.
   void shut_down() noexcept;

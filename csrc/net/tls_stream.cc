@@ -121,6 +121,7 @@ class TlsStream final : public ByteStream {
     // Before it has shaken hands, nobody ends in good order.
     if (outcome != IoOutcome::kDone) return {outcome == IoOutcome::kClosed ? IoOutcome::kFailed : outcome};
     ready_ = true;
+    io_.look_again();  // the reader has not been told yet that there is nothing
     identity_ = identity_of(ssl_.get());
     return {};
   }

@@ -117,8 +117,12 @@ class StreamInferCall final : public Receiver, private ReplyTaker {
   static constexpr std::size_t kMaxUnderway = 256;
   static constexpr std::size_t kMaxUnderwayBytes = std::size_t{32} << 20;
 
+  // The caller hears at once that it is heard: from then on the stream may be silent for as long as it likes.
   StreamInferCall(Connection& connection, ServerCall& call, Protocol protocol)
-      : Receiver(connection, call), protocol_(protocol) {}
+      : Receiver(connection, call), protocol_(protocol) {
+    call.send_initial_metadata({});
+    connection.flush_later();
+  }
   ~StreamInferCall() override { abandon(); }
 
   void on_message(ReceivedMessage message) override {

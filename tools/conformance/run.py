@@ -1,7 +1,7 @@
 """Runs gRPC's interop clients against the interop service on one of our transports, and prints what passed.
 
-Each case is one process of a client, in cleartext and with TLS, several at a time against one server. The exit code is 0
-where no more failed than is allowed (ALLOWED_FAILURES), the server lived to the end and stopped when it was asked to.
+Each case is one process of a client, in cleartext and with TLS, several at a time against one server. The exit code is
+0 where no more failed than is allowed (ALLOWED_FAILURES), the server lived to the end and stopped when it was asked to.
 What a failed case said is in build/conformance/log. Usage: ./dev conformance [--transport NAME] [--client NAME] …
 """
 
@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent import futures
@@ -24,8 +25,10 @@ from clients import CLIENTS, CPP_CASES, ROOT, WORKSPACE, Client
 
 LOGS = WORKSPACE / "log"
 SECURITIES = ("cleartext", "tls")
-CASE_SECONDS = 120
+CASE_SECONDS = 90
+START_SECONDS = 120
 STOP_SECONDS = 15
+READY = re.compile(r"ready cleartext=(\d+) tls=(\d+)\n")
 
 # Our transport may fail one case of the C++ client with TLS, whichever; none of the other clients', none in cleartext.
 ALLOWED_FAILURES = {("cpp", "tls"): 1}
@@ -65,9 +68,13 @@ def running_server(transport: str) -> Iterator[dict[str, int]]:
             stderr=errors,
             text=True,
         )
+    impatience = threading.Timer(START_SECONDS, server.kill)
+    impatience.start()
     try:
         assert server.stdout is not None  # noqa: S101
-        ready = re.fullmatch(r"ready cleartext=(\d+) tls=(\d+)\n", server.stdout.readline())
+        # The editable install may speak before the server does.
+        ready = next((line for line in map(READY.fullmatch, server.stdout) if line is not None), None)
+        impatience.cancel()
         if ready is None:
             raise RuntimeError(f"The server did not start:\n{log.read_text()}")
         yield dict(zip(SECURITIES, map(int, ready.groups()), strict=True))
