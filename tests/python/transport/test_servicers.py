@@ -161,6 +161,20 @@ def test_an_unexpected_exception_is_internal_and_logged(serve: Serve, caplog: py
     assert [record.getMessage() for record in caplog.records].count("a servicer failed") == 2
 
 
+def test_a_method_that_the_servicer_does_not_have_is_unimplemented(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    def of_generated_code(request: bytes, context: Any) -> bytes:
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    client = serve(unary_unary_a=of_generated_code)
+    failure = failure_of(client.method("unary_unary_a"), b"")
+    assert (failure.code(), failure.details()) == (grpc.StatusCode.UNIMPLEMENTED, "Method not implemented!")
+    assert caplog.records == []
+
+
 def test_a_method_that_is_not_there_is_unimplemented(serve: Serve) -> None:
     client = serve(unary_unary_a=lambda request, context: request)
     assert failure_of(client.method("unary_unary_z"), b"").code() is grpc.StatusCode.UNIMPLEMENTED
