@@ -109,7 +109,7 @@ class ControlCalls(grpc.GenericRpcHandler):
 
 
 class _RaisingContext:
-    """A synchronous servicer's context whose abort() raises, as grpc.Server's does; grpc.aio's returns."""
+    """A synchronous servicer's context whose abort() raises, as that of `grpc.Server`; grpc.aio's returns."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -120,6 +120,11 @@ class _RaisingContext:
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         self._context.abort(code, details)
         raise aio.AbortError
+
+    def abort_with_status(self, status: grpc.Status) -> NoReturn:
+        # grpc.aio's context for synchronous servicers has none.
+        self._context.set_trailing_metadata(status.trailing_metadata)
+        self.abort(status.code, status.details)
 
 
 async def _until(stopped: "asyncio.Task[Any]", responses: AsyncIterator[Any]) -> AsyncIterator[Any]:

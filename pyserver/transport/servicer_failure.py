@@ -1,6 +1,7 @@
 """What a servicer's failure is answered with, the same over every transport.
 
 - A message that protobuf cannot read is INVALID_ARGUMENT (grpc says INTERNAL or UNKNOWN).
+- A method that generated code knows and the servicer does not have is UNIMPLEMENTED.
 - An exception that a servicer did not expect is INTERNAL, and written to the log.
 """
 
@@ -36,5 +37,7 @@ def answer_to(error: BaseException, log: logging.Logger) -> tuple[grpc.StatusCod
     """Code and details for an exception that left a servicer and is no abort."""
     if isinstance(error, UnreadableMessageError):
         return grpc.StatusCode.INVALID_ARGUMENT, str(error)
+    if isinstance(error, NotImplementedError):  # what generated base classes raise
+        return grpc.StatusCode.UNIMPLEMENTED, str(error)
     log.error("a servicer failed", exc_info=error)
     return grpc.StatusCode.INTERNAL, f"unexpected {type(error).__name__}: {error}"

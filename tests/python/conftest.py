@@ -16,14 +16,21 @@ def repository(tmp_path: Path) -> RepositoryBuilder:
     return RepositoryBuilder(tmp_path / "models")
 
 
+@pytest.fixture(scope="session")
+def transport() -> str:
+    """What carries gRPC. The folders whose promises hold for every transport run their tests over each."""
+    return "native"
+
+
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[StartServer]:
+def start_server(tmp_path: Path, transport: str) -> Iterator[StartServer]:
     """Starts servers with the given arguments; all are killed at the end."""
     started: list[ServerProcess] = []
 
     def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> ServerProcess:
         log_path = tmp_path / f"server-{len(started)}.log"
-        started.append(ServerProcess([str(argument) for argument in arguments], log_path, environment))
+        told = ["--transport", transport, *(str(argument) for argument in arguments)]
+        started.append(ServerProcess(told, log_path, environment))
         return started[-1]
 
     yield start
@@ -32,7 +39,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(tmp_path_factory: pytest.TempPathFactory, transport: str) -> Iterator[ServerProcess]:
     """One server for the tests of a module that change nothing: models `echo` (batches), `text`, `plain`, `pair`."""
     folder = tmp_path_factory.mktemp("server")
     repository = RepositoryBuilder(folder / "models")
@@ -46,7 +53,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
             {"name": "B", "datatype": "FP32", "shape": [1]},
         ],
     )
-    started = ServerProcess([str(repository.root), "--log-level", "debug", "--log-format", "json"], folder / "log")
+    arguments = [str(repository.root), "--log-level", "debug", "--log-format", "json", "--transport", transport]
+    started = ServerProcess(arguments, folder / "log")
     yield started
     started.kill()
 

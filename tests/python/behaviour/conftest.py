@@ -10,11 +10,17 @@ import pytest
 from server_process import RepositoryBuilder, ServerProcess
 
 
+@pytest.fixture(scope="session", params=["native", "grpcio"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """Every test runs over each."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def behaviour_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def behaviour_server(tmp_path_factory: pytest.TempPathFactory, transport: str) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("behaviour")
     identity_models.build(RepositoryBuilder(folder / "models"))
-    server = ServerProcess([str(folder / "models")], folder / "log")
+    server = ServerProcess([str(folder / "models"), "--transport", transport], folder / "log")
     yield server
     server.kill()
 

@@ -144,7 +144,9 @@ def test_a_server_that_cannot_start_tells_of_no_requests_given_up(tmp_path: Path
     assert "given up" not in done.stderr
 
 
-@pytest.mark.parametrize(("path", "reason"), [("no/folder/s", "no such file or directory"), ("x" * 200, "too long")])
+@pytest.mark.parametrize(
+    ("path", "reason"), [("no/folder/s", "no such file or directory"), ("x" * 200, "at most 107 bytes")]
+)
 def test_a_unix_path_that_cannot_be_listened_on_is_told_why(tmp_path: Path, path: str, reason: str) -> None:
     done = pyserver("serve", "--grpc-address", f"unix:{tmp_path}/{path}", "--log-level", "error")
     assert done.returncode == 2

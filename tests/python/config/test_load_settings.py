@@ -75,7 +75,10 @@ def test_the_variable_of_the_client_commands_is_not_a_misspelled_one() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("grpc_adress: 'x:1'", "grpc_adress: unknown key; the nearest known: grpc_address"),
+        (
+            "grpc_adress: 'x:1'",
+            "grpc_adress: unknown key; the nearest known: grpc_address, grpc_tls_key, grpc_tls_cert",
+        ),
         ("log_level: loud", "log_level: expected 'debug', 'info', 'warning' or 'error', got 'loud'"),
         ("cpu_threads: 0", "cpu_threads: expected a number greater than or equal to 1, got 0"),
         ("cpu_threads: yes", "cpu_threads: expected a number, got True"),
