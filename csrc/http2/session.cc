@@ -153,7 +153,7 @@ void Http2Session::State::reset(SessionStream& stream, Http2Error error) {
   stream.reset_by_us = true;
   receiving.remove(stream);
   sending.remove(stream);
-  nghttp2_session_consume_connection(session, std::exchange(stream.unconsumed, 0));
+  stream.unconsumed = 0;
   nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream.id, static_cast<std::uint32_t>(error));
 }
 
@@ -166,7 +166,7 @@ void Http2Session::State::answer_headers_too_large(SessionStream& stream) {
 void Http2Session::State::close_exchange(SessionStream& stream, Http2Error error, bool by_peer) {
   receiving.remove(stream);
   sending.remove(stream);
-  if (stream.unconsumed > 0) nghttp2_session_consume_connection(session, std::exchange(stream.unconsumed, 0));
+  stream.unconsumed = 0;
   if (stream.exchange == nullptr) return;
   // Taken out first: what it calls of the session is for a stream that is gone.
   const std::unique_ptr<Http2Exchange> exchange = std::move(stream.exchange);
@@ -278,7 +278,7 @@ void Http2Session::consume(StreamId id, std::size_t bytes) {
   if (stream == nullptr) return;
   bytes = std::min(bytes, stream->unconsumed);
   stream->unconsumed -= bytes;
-  nghttp2_session_consume(state_->session, id, bytes);
+  nghttp2_session_consume_stream(state_->session, id, bytes);
 }
 
 std::size_t Http2Session::backlog(StreamId id) const noexcept {

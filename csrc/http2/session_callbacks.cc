@@ -142,10 +142,9 @@ int Http2Session::State::on_header(const nghttp2_frame& frame, nghttp2_rcbuf* na
 
 int Http2Session::State::on_data_chunk(StreamId id, std::span<const std::byte> bytes) {
   SessionStream* stream = stream_of(session, id);
-  if (stream == nullptr || stream->exchange == nullptr || stream->closing) {
-    nghttp2_session_consume_connection(session, bytes.size());
-    return 0;
-  }
+  // The connection's window is open always: a stream whose answerer takes nothing must not stop the others.
+  nghttp2_session_consume_connection(session, bytes.size());
+  if (stream == nullptr || stream->exchange == nullptr || stream->closing) return 0;
   stream->unconsumed += bytes.size();
   if (stream->receiving.linked) receiving.touch(*stream, now);
   grow_window(bytes.size());

@@ -93,6 +93,16 @@ TEST_F(StreamingCallsTest, AReceiverThatTakesNothingStopsThePeer) {
   EXPECT_EQ(taken, 200U);
 }
 
+TEST_F(StreamingCallsTest, AReceiverThatTakesNothingStopsNoOtherCall) {
+  const StreamId stopped = open();
+  connection_.send(stopped, framed(std::string(300'000, 'x')) + framed(std::string(900'000, 'x')));
+  connection_.exchange();
+  ASSERT_EQ(connection_.window_left(stopped), 0);
+  log_.messages.clear();
+  connection_.unary("of another call");
+  EXPECT_EQ(log_.messages, std::vector{"of another call"s});
+}
+
 TEST_F(StreamingCallsTest, AReceiverMayTakeWithinAMessage) {
   log_.on_message = [this](ReceivedMessage& message) { log_.call->taken(message.bytes.size()); };
   const StreamId id = open();
