@@ -11,7 +11,7 @@ namespace {
 
 // The fields that decide, found in one pass. Of a field that comes twice, the first counts.
 struct RequestFields {
-  std::string_view method, path, content_type, timeout, encoding;
+  std::string_view method, scheme, path, content_type, timeout, encoding;
   HeaderField bad_binary;  // the first that is not base64
 
   explicit RequestFields(const HeaderList& headers) {
@@ -29,6 +29,7 @@ struct RequestFields {
   std::string_view* place_of(std::string_view name) noexcept {
     if (name == ":path") return &path;
     if (name == ":method") return &method;
+    if (name == ":scheme") return &scheme;
     if (name == "content-type") return &content_type;
     if (name == "grpc-timeout") return &timeout;
     if (name == "grpc-encoding") return &encoding;
@@ -61,6 +62,9 @@ struct Objection {
 };
 
 Objection read_head(const RequestFields& fields, CallHead& head) {
+  if (fields.scheme != "http" && fields.scheme != "https") {
+    return {internal_error(concat(":scheme is ", quoted(fields.scheme), ", expected 'http' or 'https'")), {}};
+  }
   if (is_present(fields.timeout)) {
     const std::optional<Duration> timeout = parse_timeout(fields.timeout);
     if (!timeout) {

@@ -75,6 +75,8 @@ void ServerCall::on_data(std::span<const std::byte> bytes) {
       deliver(reader_.take());
     }
   }
+  // A conversation may pause between two messages, and not within one.
+  if (headers_sent_ && receiving()) context_.session.await_body(stream_, reader_.in_message());
   if (receiving() && untaken_ > kUntakenLimit) {
     withheld_ += size;
   } else {

@@ -281,6 +281,16 @@ void Http2Session::consume(StreamId id, std::size_t bytes) {
   nghttp2_session_consume_stream(state_->session, id, bytes);
 }
 
+void Http2Session::await_body(StreamId id, bool awaits) {
+  SessionStream* stream = state_->find(id);
+  if (stream == nullptr || stream->request_ended) return;
+  if (awaits) {
+    state_->receiving.touch(*stream, state_->now);
+  } else {
+    state_->receiving.remove(*stream);
+  }
+}
+
 std::size_t Http2Session::backlog(StreamId id) const noexcept {
   const SessionStream* stream = state_->find(id);
   return stream == nullptr ? 0 : stream->backlog();

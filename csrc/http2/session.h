@@ -117,6 +117,10 @@ class Http2Session {
   // RFC 9113, 8.1 wants it.
   void reset(StreamId stream, Http2Error error);
 
+  // Whether the peer owes more of the stream's body, so that body_timeout counts. So it is until send_headers(), and
+  // not after: from then on it is a conversation, of which only the answerer knows whether it stopped within a word.
+  void await_body(StreamId stream, bool awaits);
+
   // `bytes` of on_data() are taken: the peer may send as many more.
   void consume(StreamId stream, std::size_t bytes);
   // Bytes queued on the stream and not yet given to produce().

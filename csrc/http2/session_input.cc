@@ -38,6 +38,7 @@ bool Http2Session::State::frame_began() {
     case NGHTTP2_HEADERS:
       header_block_since = now;
       if (head.stream > last_stream) {
+        closed_streams.pass_over(last_stream, head.stream);
         last_stream = head.stream;
         // nghttp2 says nothing of those that come after the final GOAWAY.
         if (final_goaway) counters.streams_refused.add();
@@ -58,6 +59,7 @@ bool Http2Session::State::frame_began() {
 bool Http2Session::State::check_closed_stream() {
   switch (closed_streams.how(scanner.head().stream)) {
     case ClosedStreams::How::kEnded: return protocol_error(Http2Error::kStreamClosed);
+    case ClosedStreams::How::kPassedOver: return protocol_error(Http2Error::kProtocolError);
     case ClosedStreams::How::kReset:
       nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, scanner.head().stream, NGHTTP2_STREAM_CLOSED);
       return true;

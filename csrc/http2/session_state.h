@@ -4,6 +4,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,20 @@
 
 namespace pyserver {
 
-// Streams that the peer has ended or reset, the last few: nghttp2 forgets closed streams and would ignore frames on
-// them, where RFC 9113, 5.1 wants an error. Frames on streams that *we* have reset may still be underway: not here.
+// Streams that the peer has ended, reset or passed over, the last few: nghttp2 forgets closed streams and would ignore
+// frames on them, where RFC 9113, 5.1 wants an error. Frames on streams that *we* have reset may still be underway: not
+// here.
 class ClosedStreams {
  public:
-  enum class How : std::uint8_t { kUnknown, kEnded, kReset };
+  enum class How : std::uint8_t { kUnknown, kEnded, kReset, kPassedOver };
   void add(StreamId stream, How how) noexcept { places_[place(stream)] = {stream, how}; }
+  // The peer opened `opened` after `last`: those between can never be used (RFC 9113, 5.1.1).
+  void pass_over(StreamId last, StreamId opened) noexcept {
+    const auto kept = static_cast<StreamId>(2 * kPlaces);
+    for (StreamId stream = std::max(last + 1, opened - kept); stream < opened; ++stream) {
+      if (stream % 2 == 1) add(stream, How::kPassedOver);
+    }
+  }
   How how(StreamId stream) const noexcept {
     const Entry& entry = places_[place(stream)];
     return entry.stream == stream ? entry.how : How::kUnknown;

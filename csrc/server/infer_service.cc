@@ -70,8 +70,8 @@ class Call final : public Completion {
   void complete(const Request& request, const Status& status, std::span<const TensorView> outputs) override {
     InferResult result;
     result.status = status;
-    result.request_id = request.id;
-    result.model = request.model;
+    result.request_id = request.id.substr(0, InferResult::kLoggedBytes);
+    result.model = request.model.substr(0, InferResult::kLoggedBytes);
     if (status.ok()) {
       Result<Buffer> response = encode_outputs(request, outputs);
       if (response.ok()) {

@@ -24,7 +24,8 @@ struct InferResult {
   // The encoded response message where the status is OK. The stream protocols answer a failed request with a message
   // too, so there it is set whenever the request could be told apart from the stream.
   Buffer response;
-  // For the log: as the caller sent them, not yet safe to print.
+  // For the log: as the caller sent them (cut after kLoggedBytes), not yet safe to print.
+  static constexpr std::size_t kLoggedBytes = 256;
   std::string request_id;
   std::string model;
 };

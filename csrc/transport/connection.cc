@@ -14,6 +14,8 @@ namespace {
 // What one connection may read or write in one turn of its loop, so that the others get theirs.
 constexpr int kReadsPerTurn = 4;
 constexpr std::size_t kWriteAtOnce = 512 * 1024;
+// For the last bytes of a session that has ended to be taken by the socket.
+constexpr std::chrono::seconds kLinger{1};
 
 }  // namespace
 
@@ -173,7 +175,10 @@ void Connection::flush() {
     }
   }
   session_.wrote(written, !output_.empty(), loop().now());
-  if (output_.empty() && session_.ended()) return close();
+  if (session_.ended()) {
+    if (output_.empty()) return close();
+    if (linger_deadline_ == kNever) linger_deadline_ = loop().now() + kLinger;
+  }
   if (read_ended_ && output_.empty() && session_.streams() == 0) return close();
   const std::uint32_t readable = read_ended_ ? 0 : EventLoop::kReadable;
   watch(full || read_wants_write_ ? readable | EventLoop::kWritable : readable);
@@ -187,6 +192,7 @@ void Connection::on_time() {
     scope().counters.tls_handshake_timeouts.add();
     return close();
   }
+  if (now >= linger_deadline_) return close();
   session_.tick(now);
   if (read_on_) read();
   if (closed_) return;
@@ -206,7 +212,7 @@ void Connection::watch(std::uint32_t readiness) {
 // The deadline moves with nearly every byte, mostly away: the timer is left where it is unless it would come too late.
 void Connection::arm_timer() {
   if (closed_) return;
-  TimePoint at = open_ ? session_.next_deadline() : handshake_deadline_;
+  TimePoint at = open_ ? std::min(session_.next_deadline(), linger_deadline_) : handshake_deadline_;
   if (read_on_) at = loop().now();
   if (at == kNever || at >= timer_at_) return;
   timer_at_ = at;

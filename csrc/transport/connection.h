@@ -70,6 +70,7 @@ class Connection final : private EventLoop::Watcher,
   Receiver* receivers_ = nullptr;
   TimePoint timer_at_ = kNever;
   TimePoint handshake_deadline_ = kNever;
+  TimePoint linger_deadline_ = kNever;  // the session has ended, and its last bytes are not taken
   std::uint32_t watched_ = 0;
   bool open_ = false;        // the handshake is done
   bool read_ended_ = false;  // the peer has ended its side

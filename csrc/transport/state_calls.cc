@@ -45,6 +45,15 @@ Result<ModelReadyRequest> decode(std::span<const std::byte> message) {
   return request;
 }
 
+// ServerLiveRequest and ServerReadyRequest have no fields that anyone knows.
+Status check_empty_message(std::span<const std::byte> message) {
+  WireReader reader(message);
+  WireField field;
+  while (reader.next(field)) {
+  }
+  return reader.status();
+}
+
 // ServerLiveResponse, ServerReadyResponse and ModelReadyResponse are alike: one bool, field 1.
 Result<Buffer> encode(bool yes, BufferPool& pool) {
   Result<Buffer> buffer = pool.take(scalar_size(1, yes ? 1 : 0));
@@ -70,6 +79,7 @@ class StateCall final : public UnaryReceiver {
   }
 
   Result<bool> find_answer(std::span<const std::byte> message) {
+    if (question_ != StateQuestion::kModelReady) PYSERVER_RETURN_IF_ERROR(check_empty_message(message));
     switch (question_) {
       case StateQuestion::kServerLive: return true;
       case StateQuestion::kServerReady: return connection().scope().state.ready();

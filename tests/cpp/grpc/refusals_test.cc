@@ -202,5 +202,11 @@ TEST_F(RefusalsTest, WhatIsSentAfterTheAnswerCostsOthersNothing) {
   EXPECT_EQ(connection_.pool->stats().used_bytes, 0U);
 }
 
+TEST_F(RefusalsTest, ASchemeThatIsNotHttpIsRefused) {
+  const ClientStream& answer = ask(with(GrpcConnection::call_fields(), ":scheme", "ftp"), framed("message"));
+  expect_trailers_only(answer, StatusCode::kInternal);
+  EXPECT_NE(answer.message().find("'ftp'"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pyserver

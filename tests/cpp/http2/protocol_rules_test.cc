@@ -194,5 +194,16 @@ TEST(ProtocolRules, TellsItsLimits) {
             static_cast<std::int32_t>(server.limits.initial_window_bytes));
 }
 
+TEST(ProtocolRules, AStreamThatWasPassedOverCanNeverBeUsed) {
+  ServerSide server;
+  server.at_end = [&](StreamId id) { server.answer(id, "fine"); };
+  RawPeer raw(server);
+  raw.request(5);
+  raw.request(9);
+  EXPECT_FALSE(raw.goaway());
+  raw.request(7);
+  EXPECT_EQ(raw.goaway(), NGHTTP2_PROTOCOL_ERROR);
+}
+
 }  // namespace
 }  // namespace pyserver::test
