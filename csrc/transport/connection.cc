@@ -194,6 +194,8 @@ void Connection::on_time() {
   }
   if (now >= linger_deadline_) return close();
   session_.tick(now);
+  // It ends without a word only where the socket took nothing for too long.
+  if (session_.ended() && !output_.empty()) return close();
   if (read_on_) read();
   if (closed_) return;
   if (open_) {
