@@ -68,10 +68,17 @@ Status MessageReader::read_body(std::span<const std::byte>& bytes) {
 Status MessageReader::grow(std::size_t at_hand) {
   const std::size_t size = buffer_.size() == 0 ? std::clamp(at_hand * kTrust, kSmallestTake, kFirstTake)
                                                : std::max(buffer_.size() * kGrowth, received_ + at_hand);
-  Result<Buffer> larger = pool_.take(std::min(size, length_));
+  const bool whole = size >= length_;
+  Result<Buffer> larger = pool_.take(whole ? length_ + kBlockAlignment - 1 : size);
   if (!larger.ok()) return fail(Failure::kOutOfMemory, std::move(larger).status());
-  // All of the room that the pool gives.
-  larger->truncate(std::min(larger->capacity(), length_));
+  if (whole) {
+    // Encoders write the contents of the last tensor last, so that it is aligned for the engine, which need not copy
+    // it.
+    larger->align_end(length_);
+  } else {
+    // All of the room that the pool gives.
+    larger->truncate(std::min(larger->capacity(), length_));
+  }
   if (received_ != 0) std::memcpy(larger->data(), buffer_.data(), received_);
   buffer_ = *std::move(larger);
   return {};

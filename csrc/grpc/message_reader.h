@@ -3,8 +3,8 @@
 // The five bytes of prefix tell the length, so that the bytes go once, from where they were received into the message's
 // buffer. What a peer only announces costs little: a buffer begins with at most kFirstTake bytes, and at most
 // kTrust times what has come, and grows eightfold as bytes really come; an announcement of gigabytes reserves nothing,
-// and thousands of messages that have barely begun reserve little. Thread-compatible; a million pieces of one byte
-// cost a million steps and nothing else.
+// and thousands of messages that have barely begun reserve little. A message ends at the end of a cache line.
+// Thread-compatible; a million pieces of one byte cost a million steps and nothing else.
 #pragma once
 
 #include <array>

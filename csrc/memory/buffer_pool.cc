@@ -16,6 +16,11 @@ Buffer::~Buffer() {
   if (block_ != nullptr) pool_->give_back(block_, capacity_);
 }
 
+void Buffer::align_end(std::size_t size) noexcept {
+  begin_ = (kBlockAlignment - size % kBlockAlignment) % kBlockAlignment;
+  size_ = size;
+}
+
 std::shared_ptr<BufferPool> BufferPool::create(Allocator& allocator, BufferPoolLimits limits) {
   return std::shared_ptr<BufferPool>(new BufferPool(allocator, limits));
 }

@@ -34,20 +34,26 @@ class Buffer {
   }
   ~Buffer();
 
-  std::byte* data() noexcept { return block_; }
-  const std::byte* data() const noexcept { return block_; }
+  std::byte* data() noexcept { return block_ + begin_; }
+  const std::byte* data() const noexcept { return block_ + begin_; }
   std::size_t size() const noexcept { return size_; }
-  std::size_t capacity() const noexcept { return capacity_; }
-  std::span<std::byte> bytes() noexcept { return {block_, size_}; }
-  std::span<const std::byte> bytes() const noexcept { return {block_, size_}; }
+  // From data() on.
+  std::size_t capacity() const noexcept { return capacity_ - begin_; }
+  std::span<std::byte> bytes() noexcept { return {data(), size_}; }
+  std::span<const std::byte> bytes() const noexcept { return {data(), size_}; }
 
   // Sets the size to at most capacity().
   void truncate(std::size_t size) noexcept { size_ = size; }
+  // Sets the size, and moves the beginning so that the last byte is the last of a cache line (kBlockAlignment): for a
+  // message whose last field should lie aligned. Contents are not moved. capacity() must be at least
+  // size + kBlockAlignment - 1.
+  void align_end(std::size_t size) noexcept;
   void swap(Buffer& other) noexcept {
     std::swap(pool_, other.pool_);
     std::swap(block_, other.block_);
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
+    std::swap(begin_, other.begin_);
   }
 
  private:
@@ -58,7 +64,8 @@ class Buffer {
   std::shared_ptr<BufferPool> pool_;
   std::byte* block_ = nullptr;
   std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
+  std::size_t capacity_ = 0;  // of the block
+  std::size_t begin_ = 0;
 };
 
 struct BufferPoolLimits {

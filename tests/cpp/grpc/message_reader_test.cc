@@ -112,6 +112,16 @@ TEST_F(MessageReaderTest, AMessageThatIsAtHandLiesInOneBufferOfItsSize) {
   EXPECT_EQ(pool_->stats().allocated, 1U);
 }
 
+TEST_F(MessageReaderTest, AMessageEndsAtTheEndOfACacheLine) {
+  for (const std::size_t size : {1, 300, 5000, 700'000}) {
+    read_all(reader_, framed(std::string(size, 'x')).substr(0, 4 + size), 1 << 14);  // all but its last byte
+    std::span<const std::byte> last = bytes_of("x");
+    ASSERT_EQ(*reader_.read(last), Progress::kMessage);
+    const ReceivedMessage message = reader_.take();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(message.bytes.data() + message.bytes.size()) % kBlockAlignment, 0U);
+  }
+}
+
 TEST_F(MessageReaderTest, NamesTheSizeOfWhatIsTooLarge) {
   MessageReader reader(*pool_, 100, Compression::kIdentity);
   EXPECT_EQ(error_of(reader, framed(std::string(100, 'x')) + framed_prefix(0, 200)),

@@ -258,5 +258,22 @@ TEST_F(BufferPoolTest, ThreadsNeverShareABlockAndNeverExceedTheLimit) {
   EXPECT_LE(pool->stats().idle_bytes, 32u * 1024);
 }
 
+TEST(BufferTest, AlignedAtItsEndItKeepsItsBlock) {
+  HostAllocator allocator;
+  const std::shared_ptr<BufferPool> pool = BufferPool::create(allocator);
+  for (const std::size_t size : {1, 63, 64, 65, 1000}) {
+    Result<Buffer> buffer = pool->take(size + kBlockAlignment - 1);
+    ASSERT_TRUE(buffer.ok());
+    const std::byte* const block = buffer->data();
+    buffer->align_end(size);
+    EXPECT_EQ(buffer->size(), size);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer->data() + size) % kBlockAlignment, 0U) << size;
+    EXPECT_LT(buffer->data() - block, static_cast<std::ptrdiff_t>(kBlockAlignment));
+    EXPECT_GE(buffer->capacity(), size);
+    std::fill_n(buffer->data(), size, std::byte{1});  // AddressSanitizer would see a step beyond the block
+  }
+  EXPECT_EQ(pool->stats().used_bytes, 0U);
+}
+
 }  // namespace
 }  // namespace pyserver
