@@ -158,31 +158,46 @@ void Connection::read() {
 
 void Connection::flush() {
   if (!open_) return;
+  OutputQueue& output = unsent_ != nullptr ? *unsent_ : thread_.output();
   bool full = false;
   std::size_t written = 0;
   while (!full) {
-    session_.produce(output_, kWriteAtOnce);
-    if (output_.empty()) break;
+    session_.produce(output, kWriteAtOnce);
+    if (output.empty()) break;
     std::array<iovec, 64> pieces;
-    const std::size_t count = output_.front(pieces);
+    const std::size_t count = output.front(pieces);
     const IoResult result = stream_->write({pieces.data(), count});
-    if (result.outcome == IoOutcome::kFailed || result.outcome == IoOutcome::kClosed) return close();
     if (result.outcome == IoOutcome::kDone) {
-      output_.drop(result.bytes);
+      output.drop(result.bytes);
       written += result.bytes;
     } else {
       full = true;
+      if (result.outcome == IoOutcome::kFailed || result.outcome == IoOutcome::kClosed) {
+        keep_unsent(output);
+        return close();
+      }
     }
   }
-  session_.wrote(written, !output_.empty(), loop().now());
+  keep_unsent(output);
+  session_.wrote(written, unsent_ != nullptr, loop().now());
   if (session_.ended()) {
-    if (output_.empty()) return close();
+    if (unsent_ == nullptr) return close();
     if (linger_deadline_ == kNever) linger_deadline_ = loop().now() + kLinger;
   }
-  if (read_ended_ && output_.empty() && session_.streams() == 0) return close();
+  if (read_ended_ && unsent_ == nullptr && session_.streams() == 0) return close();
   const std::uint32_t readable = read_ended_ ? 0 : EventLoop::kReadable;
   watch(full || read_wants_write_ ? readable | EventLoop::kWritable : readable);
   arm_timer();
+}
+
+// The loop's queue is for the others again; a connection has its own only while the socket does not take all.
+void Connection::keep_unsent(OutputQueue& output) {
+  if (output.empty()) {
+    unsent_.reset();
+  } else if (unsent_ == nullptr) {
+    unsent_ = std::make_unique<OutputQueue>();
+    std::swap(*unsent_, output);
+  }
 }
 
 void Connection::on_time() {
@@ -195,7 +210,7 @@ void Connection::on_time() {
   if (now >= linger_deadline_) return close();
   session_.tick(now);
   // It ends without a word only where the socket took nothing for too long.
-  if (session_.ended() && !output_.empty()) return close();
+  if (session_.ended() && unsent_ != nullptr) return close();
   if (read_on_) read();
   if (closed_) return;
   if (open_) {

@@ -57,6 +57,7 @@ class Connection final : private EventLoop::Watcher,
   bool shake_hands();
   void read();
   void flush();
+  void keep_unsent(OutputQueue& output);
   void watch(std::uint32_t readiness);
   void arm_timer();
   void close();
@@ -65,7 +66,7 @@ class Connection final : private EventLoop::Watcher,
   std::unique_ptr<ByteStream> stream_;
   Http2Session session_;
   CallContext context_;
-  OutputQueue output_;
+  std::unique_ptr<OutputQueue> unsent_;  // what the socket did not take, nullptr where it took all
   std::shared_ptr<const PeerIdentity> identity_;
   Receiver* receivers_ = nullptr;
   TimePoint timer_at_ = kNever;

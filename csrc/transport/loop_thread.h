@@ -80,6 +80,8 @@ class LoopThread {
   const ServerScope& scope() const noexcept { return scope_; }
   // What every connection of this loop reads into, so that an idle connection holds no memory for it.
   std::span<std::byte> read_buffer() noexcept { return {read_buffer_.get(), kReadBufferBytes}; }
+  // What connections produce into, for the same reason; empty between two flushes.
+  OutputQueue& output() noexcept { return output_; }
   // Destroys the connection when the loop's turn is over.
   void remove(Connection& connection);
 
@@ -93,6 +95,7 @@ class LoopThread {
   const ServerScope& scope_;
   std::shared_ptr<WayBack> way_back_;
   std::unique_ptr<std::byte[]> read_buffer_;
+  OutputQueue output_;
   Connection* connections_ = nullptr;
   std::vector<std::unique_ptr<Connection>> removed_;
   std::unique_ptr<Reaper> reaper_;
