@@ -24,6 +24,9 @@ NEVER = (
 # Headers that are not ours and belong to one folder.
 OWNED_HEADERS = (
     (re.compile(r"pybind11/|Python\.h$"), "python", "Python is known to the bindings only"),
+    (re.compile(r"nghttp2/"), "http2", "nghttp2 is known to the sessions only"),
+    (re.compile(r"openssl/"), "net", "OpenSSL is known to the byte streams only"),
+    (re.compile(r"zlib\.h$"), "grpc", "zlib is known to the compression of messages only"),
     (re.compile(r"openvino/"), "engines/openvino", "OpenVINO is known to its engine only"),
 )
 
