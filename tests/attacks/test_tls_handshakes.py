@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import attack_frames as http2
 import pytest
 from attacked_server import LATE_S, TLS_HANDSHAKE_TIMEOUT_S, AttackedServer, running
+from certificates import Authority
 from reactions import all_closed
 
 CLIENT_HELLO_BEGINNING = bytes.fromhex("16030100c8010000c40303") + bytes(40)
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=attacks.test", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return certificate, key
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
+    made = Authority(tmp_path_factory.mktemp("certificate"), "authority").sign("attacks.test", "IP:127.0.0.1")
+    return made.chain, made.key
 
 
 @pytest.fixture(scope="module")

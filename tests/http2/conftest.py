@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from catalogue import CASES, STRICT_CASES
+from certificates import Authority
 from http2_connection import Http2Connection
-from http2_servers import Http2Server, make_certificate, start_http2_server
+from http2_servers import Http2Server, start_http2_server
 
 FLAVOURS = {False: "cleartext", True: "tls"}
 
@@ -54,13 +55,13 @@ def http2_server(
 ) -> Iterator[Callable[[bool], Http2Server]]:
     """http2_server(tls): the one server of this flavour, started when first asked for."""
     folder = tmp_path_factory.mktemp("http2")
-    certificate = make_certificate(folder)
+    authority = Authority(folder, "authority")
     name = request.config.getoption("--http2-server")
     started: dict[bool, Http2Server] = {}
 
     def get(tls: bool) -> Http2Server:
         if tls not in started:
-            started[tls] = start_http2_server(name, folder / FLAVOURS[tls], certificate if tls else None)
+            started[tls] = start_http2_server(name, folder / FLAVOURS[tls], authority if tls else None)
         return started[tls]
 
     yield get

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 import shutil
 import socket
 import ssl
@@ -15,10 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import Authority, Certificate
 from server_process import RepositoryBuilder, ServerProcess
 
 START_S = 20
@@ -30,20 +25,6 @@ class Process(Protocol):
     """What can be killed at the end."""
 
     def kill(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """A self-signed one for 127.0.0.1, as PEM files."""
-
-    certificate: Path
-    key: Path
-
-    def client_context(self) -> ssl.SSLContext:
-        """Trusts this certificate alone, offers h2 alone."""
-        context = ssl.create_default_context(cafile=str(self.certificate))
-        context.set_alpn_protocols(["h2"])
-        return context
 
 
 @dataclass(frozen=True)
@@ -66,7 +47,7 @@ class Nghttpd:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address: tuple[str, int] = free.getsockname()
         how = ["--no-tls"] if certificate is None else []
-        files = [] if certificate is None else [str(certificate.key), str(certificate.certificate)]
+        files = [] if certificate is None else [str(certificate.key), str(certificate.chain)]
         command = [program, "--address=127.0.0.1", f"--htdocs={folder}", *how, str(self.address[1]), *files]
         self._process = subprocess.Popen(command)
         self._wait_until_it_listens()
@@ -90,9 +71,10 @@ class Nghttpd:
             return tried.connect_ex(self.address) == 0
 
 
-def start_http2_server(name: str, folder: Path, certificate: Certificate | None) -> Http2Server:
-    """`name` is nghttpd or a transport of ours; TLS where a certificate is given."""
-    tls = None if certificate is None else certificate.client_context()
+def start_http2_server(name: str, folder: Path, authority: Authority | None) -> Http2Server:
+    """`name` is nghttpd or a transport of ours; TLS where there is an authority, which its certificate is signed by."""
+    tls = None if authority is None else client_context(authority)
+    certificate = None if authority is None else authority.sign("http2.test", "IP:127.0.0.1")
     folder.mkdir(exist_ok=True)
     if name == "nghttpd":
         nghttpd = Nghttpd(folder, certificate)
@@ -101,32 +83,14 @@ def start_http2_server(name: str, folder: Path, certificate: Certificate | None)
     repository.identity("echo")
     arguments = [str(repository.root), "--transport", name]
     if certificate is not None:
-        arguments += ["--grpc-tls-cert", str(certificate.certificate), "--grpc-tls-key", str(certificate.key)]
+        arguments += ["--grpc-tls-cert", str(certificate.chain), "--grpc-tls-key", str(certificate.key)]
     server = ServerProcess(arguments, folder / "log")
     host, port = server.address.rsplit(":", 1)
     return Http2Server((host, int(port)), tls, server)
 
 
-def make_certificate(folder: Path) -> Certificate:
-    """Valid from an hour ago, for a day."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pyserver test")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    made = Certificate(folder / "certificate.pem", folder / "key.pem")
-    made.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    made.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return made
+def client_context(authority: Authority) -> ssl.SSLContext:
+    """Trusts this authority alone, offers h2 alone."""
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    context.set_alpn_protocols(["h2"])
+    return context
