@@ -6,6 +6,7 @@
 
 #include <sys/uio.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -63,6 +64,10 @@ class ByteStream {
   // After the handshake.
   virtual const PeerIdentity& identity() const noexcept = 0;
 };
+
+// Has the kernel break a TCP connection whose peer takes none of what was written for so long: the kernel's own buffer
+// may hold megabytes that nobody above it sees. Zero: never. Without effect on other sockets.
+void limit_unread(int fd, std::chrono::milliseconds patience) noexcept;
 
 // Without TLS. Sets the socket up (non-blocking, TCP_NODELAY where it is TCP).
 std::unique_ptr<ByteStream> make_plain_stream(Socket socket, std::string peer);

@@ -29,6 +29,11 @@ SocketIo::SocketIo(Socket socket) noexcept : socket_(std::move(socket)) {
   setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void limit_unread(int fd, std::chrono::milliseconds patience) noexcept {
+  const auto milliseconds = static_cast<unsigned>(std::clamp<std::int64_t>(patience.count(), 0, INT_MAX));
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+}
+
 IoResult SocketIo::read(std::span<std::byte> into) noexcept {
   if (into.empty()) return {};
   if (std::exchange(drained_, false)) return {IoOutcome::kWantsRead};

@@ -43,6 +43,7 @@ std::shared_ptr<const PeerIdentity> Connection::identity() {
 }
 
 void Connection::start() {
+  limit_unread(stream_->fd(), scope().options.http2.write_timeout);
   watched_ = EventLoop::kReadable;
   if (!loop().watch(stream_->fd(), watched_, *this).ok()) {
     watched_ = 0;

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "net/byte_stream.h"
 #include "net/loop_fixtures.h"
@@ -88,6 +90,30 @@ TEST(PlainStreamTest, EndsItsSideOnly) {
   EXPECT_EQ(recv(theirs.fd(), &got, 1, 0), 0);
   ASSERT_EQ(send(theirs.fd(), "x", 1, 0), 1);
   EXPECT_EQ(read_available(*stream), "x");
+}
+
+TEST(PlainStreamTest, AConnectionWhosePeerReadsNothingIsBrokenByTheKernel) {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const Socket silent(socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(connect(silent.fd(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  const auto stream = make_plain_stream(Socket(accept(listener, nullptr, nullptr)), "");
+  close(listener);
+  limit_unread(stream->fd(), std::chrono::milliseconds(100));
+  const std::string much(1 << 20, 'x');
+  const iovec piece{const_cast<char*>(much.data()), much.size()};
+  while (stream->write({&piece, 1}).outcome == IoOutcome::kDone) {
+  }
+  pollfd broken{stream->fd(), 0, 0};
+  EXPECT_EQ(poll(&broken, 1, 30'000), 1);
+  EXPECT_NE(broken.revents & POLLERR, 0);
+  EXPECT_EQ(stream->write({&piece, 1}).outcome, IoOutcome::kFailed);
 }
 
 TEST(PlainStreamTest, SetsTheSocketUp) {
