@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -27,15 +28,17 @@ def start_server(tmp_path: Path, transport: str) -> Iterator[StartServer]:
     """Starts servers with the given arguments; all are killed at the end."""
     started: list[ServerProcess] = []
 
-    def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> ServerProcess:
-        log_path = tmp_path / f"server-{len(started)}.log"
-        told = ["--transport", transport, *(str(argument) for argument in arguments)]
-        started.append(ServerProcess(told, log_path, environment))
-        return started[-1]
+    # Killing one may fail the test; the others are killed all the same.
+    with contextlib.ExitStack() as at_the_end:
 
-    yield start
-    for server in started:
-        server.kill()
+        def start(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> ServerProcess:
+            log_path = tmp_path / f"server-{len(started)}.log"
+            told = ["--transport", transport, *(str(argument) for argument in arguments)]
+            started.append(ServerProcess(told, log_path, environment))
+            at_the_end.callback(started[-1].kill)
+            return started[-1]
+
+        yield start
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, transport: str) -> Iterator
     arguments = [str(repository.root), "--log-level", "debug", "--log-format", "json", "--transport", transport]
     started = ServerProcess(arguments, folder / "log")
     yield started
-    started.kill()
+    started.stop()
 
 
 @pytest.fixture

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
+from sanitizer_reports import sanitizer_reports
 
 START_S = 60
+# The Python that the servers run in. tools/sanitized_behaviour.sh names one whose core is built with a sanitizer.
+SERVER_PYTHON = os.environ.get("TESTED_SERVER_PYTHON", sys.executable)
 
 
 class RepositoryBuilder:
@@ -45,13 +48,16 @@ class RepositoryBuilder:
 
 
 class ServerProcess:
-    """`python -m pyserver serve …`, started and ready."""
+    """`python -m pyserver serve …`, started and ready.
+
+    A sanitizer's report in its log fails the test when the server is killed, also where it went on serving.
+    """
 
     def __init__(self, arguments: Sequence[str], log_path: Path, environment: Mapping[str, str] | None = None) -> None:
         self.log_path = log_path
         with log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pyserver", "serve", "--grpc-address", "127.0.0.1:0", *arguments],
+                [SERVER_PYTHON, "-m", "pyserver", "serve", "--grpc-address", "127.0.0.1:0", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -81,12 +87,23 @@ class ServerProcess:
         """The exit code."""
         return self.process.wait(timeout_s)
 
+    def stop(self) -> None:
+        """SIGTERM, and waits: it ends well, and a sanitizer then looks for what it leaves behind."""
+        self.terminate()
+        try:
+            code = self.wait()
+        finally:
+            self.kill()
+        assert code == 0, self.log()
+
     def kill(self) -> None:
-        """SIGKILL, and waits."""
+        """SIGKILL, and waits; the log is read to its end."""
         self.process.kill()
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+        if reports := sanitizer_reports(self.log()):
+            pytest.fail(f"a sanitizer found something in {self.process.args}:\n{reports}", pytrace=False)
 
 
 StartServer = Callable[..., ServerProcess]

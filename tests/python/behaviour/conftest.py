@@ -22,7 +22,7 @@ def behaviour_server(tmp_path_factory: pytest.TempPathFactory, transport: str) -
     identity_models.build(RepositoryBuilder(folder / "models"))
     server = ServerProcess([str(folder / "models"), "--transport", transport], folder / "log")
     yield server
-    server.kill()
+    server.stop()
 
 
 @pytest.fixture

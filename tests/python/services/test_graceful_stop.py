@@ -4,7 +4,6 @@ import json
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from server_process import RepositoryBuilder, ServerProcess, StartServer
+from server_process import SERVER_PYTHON, RepositoryBuilder, ServerProcess, StartServer
 
 from pyserver.client import Client, Result
 from pyserver.tensors import to_tensor
@@ -161,7 +160,7 @@ def test_a_server_that_is_stopped_while_it_loads_never_says_that_it_is_ready(
     repository.identity("quick")
     repository.identity("slow", inputs=[{"name": "IN", "datatype": "FP32", "shape": [1]}], delay_us=500_000)
     log = tmp_path / "log"
-    command = [sys.executable, "-m", "pyserver", "serve", str(repository.root), "--grpc-address", "127.0.0.1:0"]
+    command = [SERVER_PYTHON, "-m", "pyserver", "serve", str(repository.root), "--grpc-address", "127.0.0.1:0"]
     with (
         log.open("wb") as stderr,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,
