@@ -13,11 +13,12 @@ namespace pyserver {
 // is ignored, as the protocol says.
 Status decode_model_infer_request(std::span<const std::byte> bytes, TimePoint now, BufferPool& pool, Request& request);
 
-// Raw contents unless `typed`, and raw all the same where an output is FP16 or BF16.
-Result<Buffer> encode_model_infer_response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed,
-                                           BufferPool& pool);
-Result<Buffer> encode_model_stream_infer_response(const ResponseHead& head, std::span<const TensorView> outputs,
-                                                  bool typed, BufferPool& pool);
+// Raw contents unless `typed`, and raw all the same where an output is FP16 or BF16; raw contents that `loan` covers are
+// lent, not copied.
+Result<Message> encode_model_infer_response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed,
+                                            const Loan& loan, BufferPool& pool);
+Result<Message> encode_model_stream_infer_response(const ResponseHead& head, std::span<const TensorView> outputs,
+                                                   bool typed, const Loan& loan, BufferPool& pool);
 // error_message, and infer_response with model, version and id.
 Result<Buffer> encode_model_stream_infer_error(const ResponseHead& head, const Status& status, BufferPool& pool);
 

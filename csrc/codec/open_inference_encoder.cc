@@ -5,7 +5,6 @@
 #include "codec/open_inference_codec.h"
 #include "codec/open_inference_contents.h"
 #include "codec/response_encoding.h"
-#include "codec/wire_writer.h"
 
 namespace pyserver {
 namespace {
@@ -35,10 +34,11 @@ class VersionText {
 // A ModelInferResponse: measured, then written.
 class Response {
  public:
-  Response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed) noexcept
+  Response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed, const Loan& loan) noexcept
       : head_(head),
         version_(head.version),
         outputs_(outputs),
+        loan_(loan),
         // Contents are typed or raw for all outputs alike.
         typed_(typed && std::ranges::all_of(outputs, [](const TensorView& output) {
                  return contents_field_of(output.datatype) != 0;
@@ -54,13 +54,22 @@ class Response {
     return size;
   }
 
-  void write(WireWriter& writer) const noexcept {
+  // How many bytes of that are lent.
+  std::size_t lent_size() const noexcept {
+    std::size_t size = 0;
+    for (const TensorView& output : outputs_) {
+      if (!typed_ && loan_.covers(output.bytes)) size += output.bytes.size();
+    }
+    return size;
+  }
+
+  void write(WireWriter& writer) const {
     writer.text(kModelName, head_.model);
     writer.text(kModelVersion, version_.text());
     writer.text(kId, head_.id);
     for (const TensorView& output : outputs_) write_output(writer, output);
     if (typed_) return;
-    for (const TensorView& output : outputs_) writer.bytes(kRawContents, output.bytes);
+    for (const TensorView& output : outputs_) writer.contents(kRawContents, output.bytes, loan_);
   }
 
  private:
@@ -94,39 +103,41 @@ class Response {
   const ResponseHead& head_;
   const VersionText version_;
   const std::span<const TensorView> outputs_;
+  const Loan& loan_;
   const bool typed_;
 };
 
 }  // namespace
 
-Result<Buffer> encode_model_infer_response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed,
-                                           BufferPool& pool) {
+Result<Message> encode_model_infer_response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed,
+                                            const Loan& loan, BufferPool& pool) {
   PYSERVER_RETURN_IF_ERROR(check_outputs(head.model, outputs));
-  const Response response(head, outputs, typed);
-  Result<Buffer> buffer = pool.take(response.size());
-  if (!buffer.ok()) return buffer;
+  const Response response(head, outputs, typed, loan);
+  Result<Buffer> buffer = pool.take(response.size() - response.lent_size());
+  if (!buffer.ok()) return std::move(buffer).status();
   WireWriter writer(buffer->bytes());
   response.write(writer);
-  return buffer;
+  return finished(writer, *std::move(buffer), loan);
 }
 
-Result<Buffer> encode_model_stream_infer_response(const ResponseHead& head, std::span<const TensorView> outputs,
-                                                  bool typed, BufferPool& pool) {
+Result<Message> encode_model_stream_infer_response(const ResponseHead& head, std::span<const TensorView> outputs,
+                                                   bool typed, const Loan& loan, BufferPool& pool) {
   PYSERVER_RETURN_IF_ERROR(check_outputs(head.model, outputs));
-  const Response response(head, outputs, typed);
+  const Response response(head, outputs, typed, loan);
   const std::size_t size = response.size();
-  Result<Buffer> buffer = pool.take(bytes_size(kInferResponse, size));
-  if (!buffer.ok()) return buffer;
+  Result<Buffer> buffer = pool.take(bytes_size(kInferResponse, size) - response.lent_size());
+  if (!buffer.ok()) return std::move(buffer).status();
   WireWriter writer(buffer->bytes());
   writer.begin_message(kInferResponse, size);
   response.write(writer);
-  return buffer;
+  return finished(writer, *std::move(buffer), loan);
 }
 
 Result<Buffer> encode_model_stream_infer_error(const ResponseHead& head, const Status& status, BufferPool& pool) {
   const std::string message = sendable_message(status);
   // Without outputs there is nothing to type, and nothing raw.
-  const Response response(head, {}, false);
+  const Loan nothing;
+  const Response response(head, {}, false, nothing);
   const std::size_t size = response.size();
   Result<Buffer> buffer = pool.take(text_size(kErrorMessage, message) + bytes_size(kInferResponse, size));
   if (!buffer.ok()) return buffer;

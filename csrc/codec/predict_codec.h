@@ -16,11 +16,13 @@ Status decode_predict_request(std::span<const std::byte> bytes, BufferPool& pool
 // The same for PredictStreamRequest.
 Status decode_predict_stream_request(std::span<const std::byte> bytes, BufferPool& pool, Request& request);
 
-// `outputs` are written in the given order. With `ledger`, it is called when all else has been written.
-Result<Buffer> encode_predict_response(const ResponseHead& head, std::span<const TensorView> outputs,
-                                       const std::function<Ledger()>& ledger, BufferPool& pool);
-Result<Buffer> encode_predict_stream_response(const ResponseHead& head, std::span<const TensorView> outputs,
-                                              const std::function<Ledger()>& ledger, BufferPool& pool);
+// `outputs` are written in the given order; raw contents that `loan` covers are lent, not copied. With `ledger`, it is
+// called when all else has been written.
+Result<Message> encode_predict_response(const ResponseHead& head, std::span<const TensorView> outputs,
+                                        const std::function<Ledger()>& ledger, const Loan& loan, BufferPool& pool);
+Result<Message> encode_predict_stream_response(const ResponseHead& head, std::span<const TensorView> outputs,
+                                               const std::function<Ledger()>& ledger, const Loan& loan,
+                                               BufferPool& pool);
 Result<Buffer> encode_predict_stream_error(std::string_view id, const Status& status, BufferPool& pool);
 
 }  // namespace pyserver

@@ -2,7 +2,6 @@
 
 #include "codec/predict_codec.h"
 #include "codec/response_encoding.h"
-#include "codec/wire_writer.h"
 
 namespace pyserver {
 namespace {
@@ -58,7 +57,7 @@ OutputSizes measure(const TensorView& output) noexcept {
   return sizes;
 }
 
-void write_output(WireWriter& writer, const TensorView& output) noexcept {
+void write_output(WireWriter& writer, const TensorView& output, const Loan& loan) {
   const OutputSizes sizes = measure(output);
   writer.begin_message(kOutputs, sizes.entry);
   writer.text(kKey, output.name);
@@ -69,7 +68,7 @@ void write_output(WireWriter& writer, const TensorView& output) noexcept {
     writer.begin_message(kElements, sizes.elements);
     write_bytes_elements(writer, kValues, output);
   } else if (!output.bytes.empty()) {
-    writer.bytes(kRaw, output.bytes);
+    writer.contents(kRaw, output.bytes, loan);
   }
 }
 
@@ -81,55 +80,66 @@ std::size_t response_size(const ResponseHead& head, std::span<const TensorView> 
   return size;
 }
 
-void write_response(WireWriter& writer, const ResponseHead& head, std::span<const TensorView> outputs) noexcept {
+// How many bytes of that are lent.
+std::size_t lent_size(std::span<const TensorView> outputs, const Loan& loan) noexcept {
+  std::size_t size = 0;
+  for (const TensorView& output : outputs) {
+    if (output.datatype != Datatype::kBytes && loan.covers(output.bytes)) size += output.bytes.size();
+  }
+  return size;
+}
+
+void write_response(WireWriter& writer, const ResponseHead& head, std::span<const TensorView> outputs,
+                    const Loan& loan) {
   writer.text(kModel, head.model);
   writer.scalar(kVersion, wire_int(head.version));
   writer.text(kId, head.id);
-  for (const TensorView& output : outputs) write_output(writer, output);
+  for (const TensorView& output : outputs) write_output(writer, output, loan);
 }
 
 }  // namespace
 
-Result<Buffer> encode_predict_response(const ResponseHead& head, std::span<const TensorView> outputs,
-                                       const std::function<Ledger()>& ledger, BufferPool& pool) {
+Result<Message> encode_predict_response(const ResponseHead& head, std::span<const TensorView> outputs,
+                                        const std::function<Ledger()>& ledger, const Loan& loan, BufferPool& pool) {
   PYSERVER_RETURN_IF_ERROR(check_outputs(head.model, outputs));
-  Result<Buffer> buffer = pool.take(response_size(head, outputs) + (ledger ? kMaxLedgerSize : 0));
-  if (!buffer.ok()) return buffer;
+  const std::size_t size = response_size(head, outputs) - lent_size(outputs, loan);
+  Result<Buffer> buffer = pool.take(size + (ledger ? kMaxLedgerSize : 0));
+  if (!buffer.ok()) return std::move(buffer).status();
   WireWriter writer(buffer->bytes());
-  write_response(writer, head, outputs);
+  write_response(writer, head, outputs, loan);
   if (ledger) write_ledger(writer, ledger());
-  buffer->truncate(writer.written());
-  return buffer;
+  return finished(writer, *std::move(buffer), loan);
 }
 
-Result<Buffer> encode_predict_stream_response(const ResponseHead& head, std::span<const TensorView> outputs,
-                                              const std::function<Ledger()>& ledger, BufferPool& pool) {
+Result<Message> encode_predict_stream_response(const ResponseHead& head, std::span<const TensorView> outputs,
+                                               const std::function<Ledger()>& ledger, const Loan& loan,
+                                               BufferPool& pool) {
   PYSERVER_RETURN_IF_ERROR(check_outputs(head.model, outputs));
   const std::size_t size = response_size(head, outputs);
+  const std::size_t lent = lent_size(outputs, loan);
   const std::size_t id_size = text_size(kStreamId, head.id);
   if (!ledger) {
-    Result<Buffer> buffer = pool.take(id_size + bytes_size(kResponse, size));
-    if (!buffer.ok()) return buffer;
+    Result<Buffer> buffer = pool.take(id_size + bytes_size(kResponse, size) - lent);
+    if (!buffer.ok()) return std::move(buffer).status();
     WireWriter writer(buffer->bytes());
     writer.text(kStreamId, head.id);
     writer.begin_message(kResponse, size);
-    write_response(writer, head, outputs);
-    return buffer;
+    write_response(writer, head, outputs, loan);
+    return finished(writer, *std::move(buffer), loan);
   }
   // The ledger is known only when all else is written, and with it the length that stands in front of all.
   Result<Buffer> buffer =
-      pool.take(id_size + tag_size(kResponse) + WireWriter::kPaddedLengthSize + size + kMaxLedgerSize);
-  if (!buffer.ok()) return buffer;
+      pool.take(id_size + tag_size(kResponse) + WireWriter::kPaddedLengthSize + size - lent + kMaxLedgerSize);
+  if (!buffer.ok()) return std::move(buffer).status();
   WireWriter writer(buffer->bytes());
   writer.text(kStreamId, head.id);
   writer.varint(bytes_tag(kResponse));
   const std::size_t length = writer.reserve_length();
   const std::size_t begin = writer.written();
-  write_response(writer, head, outputs);
+  write_response(writer, head, outputs, loan);
   write_ledger(writer, ledger());
-  writer.patch_length(length, writer.written() - begin);
-  buffer->truncate(writer.written());
-  return buffer;
+  writer.patch_length(length, writer.written() - begin + lent);
+  return finished(writer, *std::move(buffer), loan);
 }
 
 Result<Buffer> encode_predict_stream_error(std::string_view id, const Status& status, BufferPool& pool) {

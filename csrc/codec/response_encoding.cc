@@ -2,7 +2,6 @@
 
 #include "base/text.h"
 #include "codec/wire_reader.h"
-#include "codec/wire_writer.h"
 
 namespace pyserver {
 
@@ -32,6 +31,13 @@ std::size_t bytes_elements_size(std::uint32_t number, const TensorView& tensor) 
 void write_bytes_elements(WireWriter& writer, std::uint32_t number, const TensorView& tensor) noexcept {
   std::span<const std::byte> rest = tensor.bytes;
   while (!rest.empty()) writer.bytes(number, take_bytes_element(rest));
+}
+
+Message finished(WireWriter& writer, Buffer buffer, const Loan& loan) {
+  buffer.truncate(writer.written());
+  std::vector<Message::Lent> lent = writer.take_lent();
+  if (lent.empty()) return buffer;
+  return {std::move(buffer), std::move(lent), loan.owner};
 }
 
 }  // namespace pyserver

@@ -8,6 +8,8 @@
 
 #include "base/status.h"
 #include "codec/wire_format.h"
+#include "codec/wire_writer.h"
+#include "memory/message.h"
 #include "tensor/tensor_view.h"
 
 namespace pyserver {
@@ -21,8 +23,10 @@ Status check_outputs(std::string_view model, std::span<const TensorView> outputs
 std::string sendable_message(const Status& status);
 
 // The length of a `repeated bytes` field with the elements of a BYTES tensor, and the field itself.
-class WireWriter;
 std::size_t bytes_elements_size(std::uint32_t number, const TensorView& tensor) noexcept;
 void write_bytes_elements(WireWriter& writer, std::uint32_t number, const TensorView& tensor) noexcept;
+
+// `buffer`, as far as it was written, and what was lent.
+Message finished(WireWriter& writer, Buffer buffer, const Loan& loan);
 
 }  // namespace pyserver

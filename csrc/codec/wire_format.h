@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "inference/request.h"
 #include "memory/buffer_pool.h"
+#include "memory/message.h"
 #include "tensor/tensor_view.h"
 
 namespace pyserver {

@@ -11,8 +11,10 @@
 #include <cstring>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "codec/wire_reader.h"
+#include "memory/message.h"
 
 namespace pyserver {
 
@@ -56,6 +58,15 @@ class WireWriter {
     begin_message(number, value.size());
     raw(value);
   }
+  // As bytes(), but for what `loan` covers only the tag and the length are written: the contents are lent.
+  void contents(std::uint32_t number, std::span<const std::byte> value, const Loan& loan) {
+    begin_message(number, value.size());
+    if (loan.covers(value)) {
+      lent_.push_back({written(), value});
+    } else {
+      raw(value);
+    }
+  }
   void packed(std::uint32_t number, std::span<const std::int64_t> values) noexcept;
   // An embedded message or another length-delimited value: exactly `size` bytes must follow.
   void begin_message(std::uint32_t number, std::size_t size) noexcept {
@@ -88,11 +99,14 @@ class WireWriter {
   void patch_length(std::size_t place, std::size_t length) noexcept;
 
   std::size_t written() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+  // What contents() lent.
+  std::vector<Message::Lent> take_lent() noexcept { return std::move(lent_); }
 
  private:
   std::byte* const begin_;
   std::byte* at_;
   std::byte* const end_;
+  std::vector<Message::Lent> lent_;
 };
 
 }  // namespace pyserver

@@ -152,7 +152,7 @@ void ServerCall::send_headers_once(const Metadata& metadata) {
   context_.session.send_headers(stream_, fields.span(), false);
 }
 
-Status ServerCall::send_message(Buffer message, bool compress) {
+Status ServerCall::send_message(Message message, bool compress) {
   if (finished_) return {};
   const std::size_t limit = std::min(context_.limits.max_send_message_bytes, kLongestMessage);
   if (message.size() > limit) {
@@ -164,26 +164,47 @@ Status ServerCall::send_message(Buffer message, bool compress) {
   }
   send_headers_once({});
   context_.counters.messages_sent.add();
-  context_.session.send_data(stream_, framed(std::move(message), compress));
+  const bool compressed = compress && this->compress(message);
+  send_framed(std::move(message), compressed);
   return {};
 }
 
-BodyPiece ServerCall::framed(Buffer message, bool compress) {
-  BodyPiece piece;
-  piece.buffer = std::move(message);
-  if (compress && compression_ != Compression::kIdentity && piece.buffer.size() != 0) {
-    // Where it does not help, or there is no memory for it, the message goes as it is: the flag says which.
-    Result<Buffer> smaller = pyserver::compress(compression_, piece.buffer.bytes(), context_.pool);
-    if (smaller.ok() && smaller->size() < piece.buffer.size()) {
-      piece.buffer = *std::move(smaller);
-      piece.prefix[0] = std::byte{1};
-    }
+bool ServerCall::compress(Message& message) {
+  if (compression_ == Compression::kIdentity || message.size() == 0) return false;
+  // Where it does not help, or there is no memory for it, the message goes as it is: the flag says which.
+  if (!message.is_one_piece()) {
+    Result<Buffer> whole = context_.pool.take(message.size());
+    if (!whole.ok()) return false;
+    message.copy_to(whole->data());
+    message = *std::move(whole);
   }
-  piece.prefix_size = 5;
-  for (std::size_t i = 0; i < 4; ++i) {
-    piece.prefix[1 + i] = static_cast<std::byte>(piece.buffer.size() >> (24 - 8 * i) & 0xff);
+  Buffer plain = message.take_written();
+  Result<Buffer> smaller = pyserver::compress(compression_, plain.bytes(), context_.pool);
+  const bool smaller_enough = smaller.ok() && smaller->size() < plain.size();
+  message = smaller_enough ? *std::move(smaller) : std::move(plain);
+  return smaller_enough;
+}
+
+void ServerCall::send_framed(Message message, bool compressed) {
+  BodyPiece first;
+  const std::size_t size = message.size();
+  first.prefix[0] = std::byte{compressed};
+  for (std::size_t i = 0; i < 4; ++i) first.prefix[1 + i] = static_cast<std::byte>(size >> (24 - 8 * i) & 0xff);
+  first.prefix_size = 5;
+  if (message.is_one_piece()) {
+    first.buffer = message.take_written();
+    context_.session.send_data(stream_, std::move(first));
+    return;
   }
-  return piece;
+  context_.session.send_data(stream_, std::move(first));
+  // All pieces keep the whole message: it is one, and is sent soon after they are.
+  const auto shared = std::make_shared<const Message>(std::move(message));
+  shared->each_piece([&](std::span<const std::byte> bytes) {
+    BodyPiece piece;
+    piece.lent = bytes;
+    piece.owner = shared;
+    context_.session.send_data(stream_, std::move(piece));
+  });
 }
 
 void ServerCall::finish(const Status& status, const Metadata& trailing, std::string_view details) {

@@ -19,6 +19,7 @@
 #include "grpc/message_reader.h"
 #include "grpc/metadata.h"
 #include "http2/session.h"
+#include "memory/message.h"
 
 namespace pyserver {
 
@@ -135,7 +136,7 @@ class ServerCall final : public Http2Exchange {
   void set_compression(Compression compression);
   // RESOURCE_EXHAUSTED (and the call is finished with it) where it is larger than allowed. `compress` false: this one
   // goes as it is.
-  Status send_message(Buffer message, bool compress = true);
+  Status send_message(Message message, bool compress = true);
   // Ends the call: Trailers-Only where nothing was sent before. `details`: for grpc-status-details-bin, may be empty;
   // more than kMaxDetailsBytes are left out (no client would take the header block) and the message says so.
   // Later calls of anything here are ignored.
@@ -159,7 +160,9 @@ class ServerCall final : public Http2Exchange {
   bool receiving() const noexcept { return receiver_ != nullptr && !finished_; }
   void deliver(ReceivedMessage message);
   void send_headers_once(const Metadata& metadata);
-  BodyPiece framed(Buffer message, bool compress);
+  // `message` in the call's encoding; false where it stays as it is.
+  bool compress(Message& message);
+  void send_framed(Message message, bool compressed);
   void fail_reading(const Status& status);
   void fail(const Status& status);
   void consume_withheld();

@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace pyserver {
+namespace {
+
+// From here on the buffer belongs to all who have bytes of it.
+void share(BodyPiece& piece) {
+  if (piece.owner != nullptr) return;
+  auto owner = std::make_shared<const Buffer>(std::move(piece.buffer));
+  piece.lent = owner->bytes();
+  piece.owner = std::move(owner);
+}
+
+}  // namespace
 
 void BodyQueue::push(BodyPiece body) {
   const std::size_t size = body.size();
@@ -12,7 +23,7 @@ void BodyQueue::push(BodyPiece body) {
     pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
   }
-  pieces_.push_back({std::move(body), nullptr, 0, size});
+  pieces_.push_back({std::move(body), 0, size});
   size_ += size;
 }
 
@@ -31,17 +42,16 @@ void BodyQueue::move_to(OutputQueue& out, std::size_t size) {
     const std::size_t taken = std::min(size, piece.size - piece.sent);
     if (taken > 0) {
       if (piece.size <= kCopyLimit) {
-        out.append(piece.body.buffer.bytes().subspan(piece.sent - prefix, taken));
+        out.append(piece.body.bytes().subspan(piece.sent - prefix, taken));
       } else {
-        if (piece.shared == nullptr) piece.shared = std::make_shared<const Buffer>(std::move(piece.body.buffer));
-        out.append(piece.shared->bytes().subspan(piece.sent - prefix, taken), piece.shared);
+        share(piece.body);
+        out.append(piece.body.lent.subspan(piece.sent - prefix, taken), piece.body.owner);
       }
       piece.sent += taken;
       size -= taken;
     }
     if (piece.sent < piece.size) continue;
-    piece.body.buffer = Buffer();
-    piece.shared.reset();
+    piece.body = BodyPiece();
     ++first_;
   }
   if (size_ == 0) clear();

@@ -27,8 +27,7 @@ class BodyQueue {
  private:
   struct Piece {
     BodyPiece body;
-    std::shared_ptr<const Buffer> shared;  // the buffer, once it is borrowed
-    std::size_t sent = 0;                  // of prefix and buffer together
+    std::size_t sent = 0;  // of prefix and bytes together
     std::size_t size = 0;
   };
 

@@ -48,7 +48,7 @@ void OutputQueue::append(std::span<const std::byte> bytes) {
   }
 }
 
-void OutputQueue::append(std::span<const std::byte> bytes, std::shared_ptr<const Buffer> owner) {
+void OutputQueue::append(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
   if (bytes.empty()) return;
   size_ += bytes.size();
   pieces_.push_back({bytes.data(), bytes.size(), nullptr, 0, std::move(owner)});

@@ -11,16 +11,14 @@
 #include <memory>
 #include <span>
 
-#include "memory/buffer_pool.h"
-
 namespace pyserver {
 
 class OutputQueue {
  public:
   // Copies.
   void append(std::span<const std::byte> bytes);
-  // Borrows: `bytes` lie in `*owner`, which is held until they are written.
-  void append(std::span<const std::byte> bytes, std::shared_ptr<const Buffer> owner);
+  // Borrows: `owner`, which keeps `bytes` as they are, is held until they are written.
+  void append(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
@@ -36,7 +34,7 @@ class OutputQueue {
     std::size_t size = 0;
     std::unique_ptr<std::byte[]> block;   // of copied bytes
     std::size_t block_size = 0;           // how much the block can hold
-    std::shared_ptr<const Buffer> owner;  // of borrowed bytes
+    std::shared_ptr<const void> owner;  // of borrowed bytes
   };
 
   // How many more bytes can be copied behind the last piece.

@@ -40,14 +40,19 @@ enum class Http2Error : std::uint32_t {
   kEnhanceYourCalm = 0xb,
 };
 
-// A piece of a body: a few bytes of prefix (gRPC's message prefix), then a buffer. Either may be empty.
+// A piece of a body: a few bytes of prefix (gRPC's message prefix), then those of a buffer or of memory that is lent.
+// Either may be empty.
 struct BodyPiece {
   static constexpr std::size_t kMaxPrefix = 8;
   std::array<std::byte, kMaxPrefix> prefix{};
   std::uint8_t prefix_size = 0;
   Buffer buffer;
+  // Where `owner` is set, in place of the buffer: bytes that it keeps as they are.
+  std::span<const std::byte> lent;
+  std::shared_ptr<const void> owner;
 
-  std::size_t size() const noexcept { return prefix_size + buffer.size(); }
+  std::span<const std::byte> bytes() const noexcept { return owner == nullptr ? buffer.bytes() : lent; }
+  std::size_t size() const noexcept { return prefix_size + bytes().size(); }
 };
 
 // Whoever answers one stream.

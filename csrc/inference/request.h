@@ -48,8 +48,10 @@ class Completion {
  public:
   virtual ~Completion() = default;
   // Called exactly once, on any thread; must not block or throw. `outputs` is empty unless `status` is OK; then it has
-  // the model's outputs in the signature's order, valid only during the call.
-  virtual void complete(const Request& request, const Status& status, std::span<const TensorView> outputs) = 0;
+  // the model's outputs in the signature's order. Their memory is valid during the call, and as long as anyone holds
+  // `memory` where that is not null.
+  virtual void complete(const Request& request, const Status& status, std::span<const TensorView> outputs,
+                        const std::shared_ptr<const void>& memory) = 0;
 };
 
 class Request {
@@ -85,9 +87,10 @@ class Request {
 };
 
 // Ends the request: completes it and frees it.
-inline void finish(std::unique_ptr<Request> request, const Status& status, std::span<const TensorView> outputs = {}) {
+inline void finish(std::unique_ptr<Request> request, const Status& status, std::span<const TensorView> outputs = {},
+                   const std::shared_ptr<const void>& memory = nullptr) {
   const std::unique_ptr<Completion> completion = std::move(request->completion);
-  completion->complete(*request, status, outputs);
+  completion->complete(*request, status, outputs, memory);
 }
 
 }  // namespace pyserver

@@ -22,17 +22,20 @@ struct Completed {
   py::object model;
 };
 
+py::bytes to_bytes(const Message& message) {
+  py::bytes bytes = new_bytes(message.size());
+  message.copy_to(reinterpret_cast<std::byte*>(PyBytes_AS_STRING(bytes.ptr())));
+  return bytes;
+}
+
 py::tuple to_completed(CompletionQueue::Item& item) {
   const InferResult& result = item.result;
-  const Buffer& response = result.response;
-  const bool answered = response.data() != nullptr;
   // The references that infer() took.
   Py_DECREF(item.request_bytes);
   const py::object token = py::reinterpret_steal<py::object>(item.token);
   return py::make_tuple(
       token, Completed{static_cast<int>(result.status.code()), replaced_utf8(result.status.message()),
-                       answered ? py::object(py::bytes(reinterpret_cast<const char*>(response.data()), response.size()))
-                                : py::object(py::none()),
+                       result.response.present() ? py::object(to_bytes(result.response)) : py::object(py::none()),
                        replaced_utf8(result.request_id), replaced_utf8(result.model)});
 }
 

@@ -71,9 +71,7 @@ Metadata to_metadata(const py::iterable& entries) {
 py::bytes take_bytes(ReceivedMessage& message) {
   const Buffer buffer = std::move(message.bytes);
   if (buffer.size() == 0) return {};
-  auto bytes =
-      py::reinterpret_steal<py::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(buffer.size())));
-  if (!bytes) throw py::error_already_set();
+  py::bytes bytes = new_bytes(buffer.size());
   std::memcpy(PyBytes_AS_STRING(bytes.ptr()), buffer.data(), buffer.size());
   return bytes;
 }

@@ -38,6 +38,14 @@ inline pybind11::str replaced_utf8(const std::string& text) {
       PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
 }
 
+// Not initialised.
+inline pybind11::bytes new_bytes(std::size_t size) {
+  auto bytes = pybind11::reinterpret_steal<pybind11::bytes>(
+      PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+  if (!bytes) throw pybind11::error_already_set();
+  return bytes;
+}
+
 pybind11::tuple to_tuple(const Shape& shape);
 Shape to_shape(const std::vector<std::int64_t>& dimensions);
 

@@ -1,5 +1,6 @@
 #include "server/infer_service.h"
 
+#include <algorithm>
 #include <array>
 #include <memory_resource>
 #include <optional>
@@ -37,16 +38,17 @@ Ledger ledger_of(const Timeline& at, TimePoint now) {
   return ledger;
 }
 
-Result<Buffer> encode(Protocol protocol, const Request& request, const ResponseHead& head,
-                      std::span<const TensorView> outputs, BufferPool& pool, Clock& clock) {
+Result<Message> encode(Protocol protocol, const Request& request, const ResponseHead& head,
+                       std::span<const TensorView> outputs, const Loan& loan, BufferPool& pool, Clock& clock) {
   const auto measure = [&] { return ledger_of(request.timeline, clock.now()); };
   const std::function<Ledger()> ledger = request.wants_ledger ? measure : std::function<Ledger()>();
   switch (protocol) {
-    case Protocol::kPredict: return encode_predict_response(head, outputs, ledger, pool);
-    case Protocol::kPredictStream: return encode_predict_stream_response(head, outputs, ledger, pool);
-    case Protocol::kModelInfer: return encode_model_infer_response(head, outputs, request.wants_typed_contents, pool);
+    case Protocol::kPredict: return encode_predict_response(head, outputs, ledger, loan, pool);
+    case Protocol::kPredictStream: return encode_predict_stream_response(head, outputs, ledger, loan, pool);
+    case Protocol::kModelInfer:
+      return encode_model_infer_response(head, outputs, request.wants_typed_contents, loan, pool);
     case Protocol::kModelStreamInfer:
-      return encode_model_stream_infer_response(head, outputs, request.wants_typed_contents, pool);
+      return encode_model_stream_infer_response(head, outputs, request.wants_typed_contents, loan, pool);
   }
   return internal_error("unknown protocol");
 }
@@ -62,18 +64,20 @@ Buffer encode_stream_failure(Protocol protocol, const ResponseHead& head, const 
 // count for it.
 class Call final : public Completion {
  public:
-  Call(Protocol protocol, BufferPool& pool, Clock& clock, std::unique_ptr<InferCompletion> completion)
-      : protocol_(protocol), pool_(pool), clock_(clock), completion_(std::move(completion)) {}
+  Call(Protocol protocol, std::span<const std::byte> bytes, BufferPool& pool, Clock& clock,
+       std::unique_ptr<InferCompletion> completion)
+      : protocol_(protocol), bytes_(bytes), pool_(pool), clock_(clock), completion_(std::move(completion)) {}
 
   void set_lease(RuntimeLease lease) { lease_.emplace(std::move(lease)); }
 
-  void complete(const Request& request, const Status& status, std::span<const TensorView> outputs) override {
+  void complete(const Request& request, const Status& status, std::span<const TensorView> outputs,
+                const std::shared_ptr<const void>& memory) override {
     InferResult result;
     result.status = status;
     result.request_id = request.id.substr(0, InferResult::kLoggedBytes);
     result.model = request.model.substr(0, InferResult::kLoggedBytes);
     if (status.ok()) {
-      Result<Buffer> response = encode_outputs(request, outputs);
+      Result<Message> response = encode_outputs(request, outputs, memory);
       if (response.ok()) {
         result.response = *std::move(response);
       } else {
@@ -93,7 +97,8 @@ class Call final : public Completion {
   }
 
   // The outputs that the request wants, in its order, under the signature's names.
-  Result<Buffer> encode_outputs(const Request& request, std::span<const TensorView> outputs) {
+  Result<Message> encode_outputs(const Request& request, std::span<const TensorView> outputs,
+                                 const std::shared_ptr<const void>& memory) {
     const ModelSignature& signature = (*lease_)->engine().signature();
     std::array<std::byte, 1024> block;
     std::pmr::monotonic_buffer_resource arena(block.data(), block.size());
@@ -111,7 +116,17 @@ class Call final : public Completion {
         add(static_cast<std::size_t>(signature.output_index(name)));
       }
     }
-    return encode(protocol_, request, head_of(request), wanted, pool_, clock_);
+    return encode(protocol_, request, head_of(request), wanted, loan_of(wanted, memory), pool_, clock_);
+  }
+
+  // What of the outputs need not be copied: what the engine shares, or what lies in the request itself, as all that an
+  // identity model answers.
+  Loan loan_of(std::span<const TensorView> outputs, const std::shared_ptr<const void>& memory) {
+    if (memory != nullptr) return {memory, {}};
+    const bool pays = std::ranges::any_of(outputs, [this](const TensorView& output) {
+      return output.bytes.size() >= Loan::kSmallest && Loan::contains(bytes_, output.bytes);
+    });
+    return pays ? Loan{completion_->share_request(), bytes_} : Loan{};
   }
 
   void count(const Request& request, StatusCode code) {
@@ -127,6 +142,7 @@ class Call final : public Completion {
   }
 
   const Protocol protocol_;
+  const std::span<const std::byte> bytes_;
   BufferPool& pool_;
   Clock& clock_;
   // Declared before the lease, so destroyed after it: what keeps the request's bytes alive goes last.
@@ -148,7 +164,7 @@ InferService::InferService(ModelTable& models, BufferPool& pool, Clock& clock)
 InferCall InferService::infer(Protocol protocol, std::span<const std::byte> bytes, TimePoint received,
                               TimePoint deadline, std::unique_ptr<InferCompletion> completion) {
   auto request = std::make_unique<Request>();
-  auto call = std::make_unique<Call>(protocol, pool_, clock_, std::move(completion));
+  auto call = std::make_unique<Call>(protocol, bytes, pool_, clock_, std::move(completion));
   Call& this_call = *call;
   request->completion = std::move(call);
   request->timeline.received = received;

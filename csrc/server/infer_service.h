@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "inference/request.h"
 #include "memory/buffer_pool.h"
+#include "memory/message.h"
 #include "server/model_table.h"
 
 namespace pyserver {
@@ -23,7 +24,7 @@ struct InferResult {
   Status status;
   // The encoded response message where the status is OK. The stream protocols answer a failed request with a message
   // too, so there it is set whenever the request could be told apart from the stream.
-  Buffer response;
+  Message response;
   // For the log: as the caller sent them (cut after kLoggedBytes), not yet safe to print.
   static constexpr std::size_t kLoggedBytes = 256;
   std::string request_id;
@@ -37,6 +38,9 @@ class InferCompletion {
   virtual ~InferCompletion() = default;
   // On the calling thread of infer() or on an instance's thread; must not block or throw.
   virtual void done(InferResult result) = 0;
+  // What keeps the request's bytes after this object has gone, for an answer that is sent from there; null where nothing
+  // can. At most once, before done().
+  virtual std::shared_ptr<const void> share_request() { return nullptr; }
 };
 
 // Lets the transport give a call up. Copyable; may outlive the call.

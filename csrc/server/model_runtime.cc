@@ -1,9 +1,11 @@
 #include "server/model_runtime.h"
 
+#include <algorithm>
 #include <system_error>
 
 #include "base/text.h"
 #include "batching/request_queue.h"
+#include "memory/message.h"
 #include "server/admission.h"
 
 namespace pyserver {
@@ -170,6 +172,10 @@ void ModelRuntime::execute(Instance& instance, Batch& batch) {
                      .execute_ns = nanoseconds_between(execute_began, execute_ended),
                      .respond_ns = 0,
                      .ok = status.ok()};
+  const bool worth_sharing = status.ok() && std::ranges::any_of(outputs, [](const TensorView& output) {
+                               return output.bytes.size() >= Loan::kSmallest;
+                             });
+  const std::shared_ptr<const void> memory = worth_sharing ? instance.engine->share_outputs() : nullptr;
   std::int64_t row = 0;
   for (std::unique_ptr<Request>& request : batch.requests) {
     request->timeline.execute_began = execute_began;
@@ -178,7 +184,7 @@ void ModelRuntime::execute(Instance& instance, Batch& batch) {
     const std::int64_t rows = request->rows;
     if (status.ok()) {
       const auto slice = instance.assembler->slice(batch, *request, row, outputs);
-      finish(std::move(request), status, slice);
+      finish(std::move(request), status, slice, memory);
     } else {
       const Status failure = failure_of(*request, status);
       finish(std::move(request), failure);

@@ -48,6 +48,11 @@ class PostedCompletion final : public InferCompletion {
   PostedCompletion(Connection& connection, std::unique_ptr<InferReply> reply, Buffer request)
       : way_back_(connection.thread().way_back()), reply_(std::move(reply)), request_(std::move(request)) {}
 
+  std::shared_ptr<const void> share_request() override {
+    shared_ = std::make_shared<const Buffer>(std::move(request_));
+    return shared_;
+  }
+
   void done(InferResult result) override {
     way_back_->request_log->put(result);
     reply_->result = std::move(result);
@@ -57,7 +62,8 @@ class PostedCompletion final : public InferCompletion {
  private:
   const std::shared_ptr<WayBack> way_back_;
   std::unique_ptr<InferReply> reply_;
-  const Buffer request_;
+  Buffer request_;
+  std::shared_ptr<const Buffer> shared_;  // the request's bytes, once they are shared
 };
 
 // Hands one message to the core. The reply belongs to the core until it is posted, then to the loop; `taker` is told
@@ -174,7 +180,7 @@ class StreamInferCall final : public Receiver, private ReplyTaker {
     call()->taken(reply.request_bytes);
     connection().flush_later();
     InferResult& result = reply.result;
-    if (result.response.data() == nullptr) return finish(result.status);
+    if (!result.response.present()) return finish(result.status);
     if (!call()->send_message(std::move(result.response)).ok()) return;
     go_on();
   }

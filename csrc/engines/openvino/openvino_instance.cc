@@ -14,7 +14,8 @@ OpenVinoInstance::OpenVinoInstance(ov::CompiledModel& model, int threads, const 
       guard_(guard),
       in_callers_thread_(threads > 1),
       input_shapes_(signature.inputs.size()),
-      request_(model.create_infer_request()) {
+      request_(model.create_infer_request()),
+      output_blocks_(model, request_) {
   for (const TensorSpec& input : signature.inputs) input_types_.push_back(element_type_of(input.datatype));
   has_state_ = !request_.query_state().empty();
 }
@@ -31,6 +32,7 @@ Status OpenVinoInstance::execute(std::span<const TensorView> inputs, std::vector
     }
     PYSERVER_RETURN_IF_ERROR(guard_.check(inputs));
     for (std::size_t index = 0; index < inputs.size(); ++index) set_input(index, inputs[index]);
+    output_blocks_.prepare(request_);
     if (has_state_) request_.reset_state();
     infer();
     for (std::size_t index = 0; index < signature_.outputs.size(); ++index) outputs.push_back(output(index));

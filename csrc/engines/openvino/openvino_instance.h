@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "engines/openvino/output_blocks.h"
 #include "engines/openvino/shape_guard.h"
 #include "inference/engine.h"
 #include "openvino/runtime/compiled_model.hpp"
@@ -19,6 +20,7 @@ class OpenVinoInstance final : public EngineInstance {
   // a model with state begin anew. INVALID_ARGUMENT for a batch without rows and for shapes that do not go together,
   // INTERNAL where OpenVINO fails.
   Status execute(std::span<const TensorView> inputs, std::vector<TensorView>& outputs) override;
+  std::shared_ptr<const void> share_outputs() override { return output_blocks_.share(); }
 
  private:
   void infer();
@@ -31,6 +33,7 @@ class OpenVinoInstance final : public EngineInstance {
   std::vector<ov::element::Type> input_types_;
   std::vector<ov::Shape> input_shapes_;  // of the last execution: kept for their memory
   ov::InferRequest request_;
+  OutputBlocks output_blocks_;
   bool has_state_ = false;
 };
 

@@ -26,7 +26,8 @@ class Check final : public Completion {
   Check(Tally& tally, std::atomic<int>& completions, std::int32_t number)
       : tally_(tally), completions_(completions), number_(number) {}
 
-  void complete(const Request& request, const Status& status, std::span<const TensorView> outputs) override {
+  void complete(const Request& request, const Status& status, std::span<const TensorView> outputs,
+                const std::shared_ptr<const void>&) override {
     if (completions_.fetch_add(1) != 0) tally_.twice += 1;
     switch (status.code()) {
       case StatusCode::kOk: tally_.ok += 1; break;

@@ -21,7 +21,8 @@ struct Outcome {
 class Recorder final : public Completion {
  public:
   explicit Recorder(Outcome& outcome) : outcome_(outcome) {}
-  void complete(const Request&, const Status& status, std::span<const TensorView> outputs) override {
+  void complete(const Request&, const Status& status, std::span<const TensorView> outputs,
+                const std::shared_ptr<const void>&) override {
     outcome_.completions += 1;
     outcome_.status = status;
     outcome_.outputs.assign(outputs.begin(), outputs.end());

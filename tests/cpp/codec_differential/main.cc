@@ -33,7 +33,9 @@ void append_sized(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-std::string_view text_of(const Buffer& buffer) { return {reinterpret_cast<const char*>(buffer.data()), buffer.size()}; }
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 class Codec {
  public:
@@ -59,12 +61,12 @@ class Codec {
                            : static_cast<std::int64_t>(microseconds_between(now_, request.deadline)));
     append_number(out, static_cast<std::uint32_t>(request.wanted_outputs.size()));
     for (std::string_view name : request.wanted_outputs) append_sized(out, name);
-    const Result<Buffer> response = encode(kind, request);
+    const Result<Message> response = encode(kind, request);
     if (!response.ok()) {
       std::fprintf(stderr, "a decoded request could not be encoded: %s\n", response.status().message().c_str());
       std::exit(1);
     }
-    out.append(text_of(*response));
+    response->each_piece([&out](std::span<const std::byte> piece) { out.append(text_of(piece)); });
     return out;
   }
 
@@ -79,19 +81,19 @@ class Codec {
     return internal_error("no such kind of message");
   }
 
-  Result<Buffer> encode(Kind kind, const Request& request) {
+  Result<Message> encode(Kind kind, const Request& request) {
     const ResponseHead head{request.model, request.version, request.id};
     std::function<Ledger()> ledger;
     if (request.wants_ledger) {
       ledger = [] { return Ledger{1, 200, 0, 40'000, 5, UINT64_MAX, 7, 8, UINT32_MAX}; };
     }
     switch (kind) {
-      case Kind::kPredict: return encode_predict_response(head, request.inputs, ledger, *pool_);
-      case Kind::kPredictStream: return encode_predict_stream_response(head, request.inputs, ledger, *pool_);
+      case Kind::kPredict: return encode_predict_response(head, request.inputs, ledger, loan_, *pool_);
+      case Kind::kPredictStream: return encode_predict_stream_response(head, request.inputs, ledger, loan_, *pool_);
       case Kind::kModelInfer:
-        return encode_model_infer_response(head, request.inputs, request.wants_typed_contents, *pool_);
+        return encode_model_infer_response(head, request.inputs, request.wants_typed_contents, loan_, *pool_);
       case Kind::kModelStreamInfer:
-        return encode_model_stream_infer_response(head, request.inputs, request.wants_typed_contents, *pool_);
+        return encode_model_stream_infer_response(head, request.inputs, request.wants_typed_contents, loan_, *pool_);
     }
     return internal_error("no such kind of message");
   }
@@ -101,11 +103,12 @@ class Codec {
     std::optional<Result<Buffer>> error;
     if (kind == Kind::kPredictStream) error = encode_predict_stream_error(request.id, status, *pool_);
     if (kind == Kind::kModelStreamInfer) error = encode_model_stream_infer_error(head, status, *pool_);
-    if (error && error->ok()) out.append(text_of(**error));
+    if (error && error->ok()) out.append(text_of((*error)->bytes()));
   }
 
   HostAllocator allocator_;
   std::shared_ptr<BufferPool> pool_ = BufferPool::create(allocator_);
+  const Loan loan_{std::make_shared<int>(0), {}};  // of all that is large
   const TimePoint now_{std::chrono::seconds(1000)};
 };
 

@@ -26,6 +26,64 @@ TEST_F(OpenVinoExecute, ReadsInputsWhereTheyLieAndLeavesThemAlone) {
   EXPECT_EQ(values, (std::vector<float>{-1, 2, -3, 4, -5, 6}));
 }
 
+class SharedOutputs : public OpenVinoTest {
+ protected:
+  void load_relu(const ov::PartialShape& shape, const ModelOverrides& overrides = {}) {
+    const auto x = parameter("x", shape);
+    engine_ = load(save({named("y", std::make_shared<ov::opset8::Relu>(x))}, {x}), overrides);
+    ASSERT_TRUE(engine_);
+    instance_ = instance_of(*engine_);
+  }
+  // Executes with `value` everywhere.
+  TensorView relu_of(float value) {
+    values_.assign(kElements, value);
+    const TensorView input = view(Datatype::kFp32, {1, kElements}, values_);
+    std::vector<TensorView> outputs;
+    EXPECT_TRUE(instance_->execute({&input, 1}, outputs).ok());
+    return outputs.at(0);
+  }
+
+  static constexpr std::int64_t kElements = 5000;
+  const ModelOverrides unbatched_{.max_batch_size = 0, .inputs = {}, .outputs = {}};
+  std::vector<float> values_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<EngineInstance> instance_;
+};
+
+TEST_F(SharedOutputs, StayAsTheyAreWhateverIsExecutedNext) {
+  load_relu({1, kElements}, unbatched_);
+  std::vector<std::pair<TensorView, std::shared_ptr<const void>>> shared;
+  for (int round = 0; round < 20; ++round) {
+    const TensorView output = relu_of(static_cast<float>(round));
+    auto memory = instance_->share_outputs();
+    if (memory != nullptr) shared.emplace_back(output, std::move(memory));
+    for (std::size_t index = 0; index < shared.size(); ++index) {
+      EXPECT_EQ(values_of<float>(shared[index].first), std::vector<float>(kElements, static_cast<float>(index)));
+    }
+  }
+  // Readers that never end get no more: their answers are copied.
+  EXPECT_EQ(shared.size(), 7U);
+  shared.clear();
+  EXPECT_EQ(values_of<float>(relu_of(42)), std::vector<float>(kElements, 42));
+  EXPECT_NE(instance_->share_outputs(), nullptr);
+}
+
+TEST_F(SharedOutputs, OutliveTheirInstanceAndTheEngine) {
+  load_relu({1, kElements}, unbatched_);
+  const TensorView output = relu_of(7);
+  const auto memory = instance_->share_outputs();
+  ASSERT_NE(memory, nullptr);
+  instance_.reset();
+  engine_.reset();
+  EXPECT_EQ(values_of<float>(output), std::vector<float>(kElements, 7));
+}
+
+TEST_F(SharedOutputs, AreNoneWhereTheirShapesAreFree) {
+  load_relu({-1, kElements});
+  (void)relu_of(7);
+  EXPECT_EQ(instance_->share_outputs(), nullptr);
+}
+
 TEST_F(OpenVinoExecute, TakesABatchOfAnySizeAfterAnother) {
   const auto x = parameter("x", {-1, 2});
   const auto engine = load(save({doubled_and_one("y", x)}, {x}), {}, with_threads(2));

@@ -167,6 +167,19 @@ TEST_F(SlowReaderTest, ASenderHearsWhenItMayGoOn) {
   EXPECT_LE(log_.call->backlog(), Http2Session::kLowWater);
 }
 
+TEST_F(SlowReaderTest, LentBytesAreGivenBackWhereTheCallerGoes) {
+  const StreamId id = open();
+  auto lent = std::make_shared<const std::string>(100'000, 'l');
+  const std::weak_ptr<const std::string> kept = lent;
+  ASSERT_TRUE(log_.call->send_message(Message(buffer("head"), {{4, bytes_of(*lent)}}, lent)).ok());
+  lent.reset();
+  connection_.exchange();
+  EXPECT_FALSE(kept.expired());
+  connection_.cancel(id);
+  connection_.exchange();
+  EXPECT_TRUE(kept.expired());
+}
+
 TEST_F(SlowReaderTest, ACallIsFinishedOnlyWhenItsLastByteIsOut) {
   const StreamId id = open();
   ASSERT_TRUE(log_.call->send_message(buffer(std::string(30'000, 'x'))).ok());

@@ -218,6 +218,26 @@ TEST_F(UnaryCallsTest, TheDeadlineIsTheTimeoutFromNow) {
   EXPECT_EQ(deadline, kNever);
 }
 
+// Written bytes around a lent piece, as a large tensor is answered.
+Message message_with_loan(GrpcConnection& connection, const std::shared_ptr<const std::string>& lent) {
+  Buffer written = std::move(*connection.pool->take(10));
+  std::memcpy(written.data(), "headledger", 10);
+  return {std::move(written), {{4, bytes_of(*lent)}}, lent};
+}
+
+TEST_F(UnaryCallsTest, LentBytesAreSentInTheirPlaceAndKeptUntilThen) {
+  std::weak_ptr<const std::string> kept;
+  answer([&](ServerCall& call) {
+    const auto lent = std::make_shared<const std::string>(100'000, 'l');
+    kept = lent;
+    EXPECT_TRUE(call.send_message(message_with_loan(connection_, lent)).ok());
+    call.finish({});
+  });
+  const ClientStream& stream = connection_.unary("");
+  EXPECT_EQ(stream.body, framed("head" + std::string(100'000, 'l') + "ledger"));
+  EXPECT_TRUE(kept.expired());
+}
+
 class CompressedCallsTest : public UnaryCallsTest {
  protected:
   std::string gzipped(std::string_view text) {
@@ -254,6 +274,21 @@ TEST_F(CompressedCallsTest, AnAnswerIsCompressedWhereThePeerAcceptsIt) {
       decompress(Compression::kGzip, bytes_of(stream.body.substr(5)), 1 << 20, *connection_.pool);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(text_of(*back), text_);
+}
+
+TEST_F(CompressedCallsTest, LentBytesAreCompressedWithTheOthers) {
+  answer([this](ServerCall& call) {
+    call.set_compression(Compression::kGzip);
+    const auto lent = std::make_shared<const std::string>(100'000, 'l');
+    EXPECT_TRUE(call.send_message(message_with_loan(connection_, lent)).ok());
+    call.finish({});
+  });
+  const ClientStream& stream = connection_.unary("", {{"grpc-accept-encoding", "gzip"}});
+  ASSERT_LT(stream.body.size(), 10'000U);
+  const Result<Buffer> back =
+      decompress(Compression::kGzip, bytes_of(stream.body.substr(5)), 1 << 20, *connection_.pool);
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(text_of(*back), "head" + std::string(100'000, 'l') + "ledger");
 }
 
 TEST_F(CompressedCallsTest, AnAnswerGoesAsItIsWhereThePeerDoesNotAcceptIt) {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <future>
 
+#include "engines/identity/identity_engine.h"
 #include "server/gated_engine.h"
 #include "server/predict_message.h"
 
@@ -25,9 +26,9 @@ class Promised final : public InferCompletion {
  public:
   explicit Promised(std::promise<Outcome> promise) : promise_(std::move(promise)) {}
   void done(InferResult result) override {
-    const auto bytes = result.response.bytes();
-    promise_.set_value({result.status.code(), result.status.message(),
-                        std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size())});
+    std::string response(result.response.size(), '\0');
+    result.response.copy_to(reinterpret_cast<std::byte*>(response.data()));
+    promise_.set_value({result.status.code(), result.status.message(), std::move(response)});
   }
 
  private:
@@ -80,6 +81,51 @@ TEST_F(InferServiceTest, AnswersWithTheModelsOutput) {
   const float expected[] = {2, 4};
   EXPECT_NE(outcome.response.find(std::string(reinterpret_cast<const char*>(expected), sizeof expected)),
             std::string::npos);
+}
+
+// Keeps what it is answered, and lends the request.
+class Lender final : public InferCompletion {
+ public:
+  Lender(std::shared_ptr<const std::string> request, std::promise<InferResult> promise)
+      : request_(std::move(request)), promise_(std::move(promise)) {}
+  std::shared_ptr<const void> share_request() override { return request_; }
+  void done(InferResult result) override { promise_.set_value(std::move(result)); }
+
+ private:
+  const std::shared_ptr<const std::string> request_;
+  std::promise<InferResult> promise_;
+};
+
+TEST_F(InferServiceTest, SendsALargeTensorThatTheModelPassesThroughFromTheRequestsOwnMemory) {
+  ModelSignature signature{.inputs = {{"x", Datatype::kFp32, {-1, -1}}}, .outputs = {{"y", Datatype::kFp32, {-1, -1}}}};
+  auto engine = make_identity_engine(std::move(signature), {}, std::make_shared<SteadyClock>());
+  ASSERT_TRUE(engine.ok()) << engine.status().message();
+  auto runtime = std::make_shared<ModelRuntime>("same", 1, *std::move(engine), BatchSettings{}, pool, clock);
+  ASSERT_TRUE(runtime->start().ok());
+  runtimes.push_back(runtime);
+  models.publish("same", {{1, {runtime, ""}}}, 1);
+
+  const std::vector<float> values(Loan::kSmallest, 1.5F);
+  // As the transport has it: the tensor, which comes last, ends at an aligned address.
+  std::string text = predict_message("same", "x", 1, values);
+  text.insert(0, (4 - text.size() % 4) % 4, '\0');
+  auto request = std::make_shared<const std::string>(std::move(text));
+  const std::size_t padding = request->find_first_not_of('\0');
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(*request)).subspan(padding);
+  const std::weak_ptr<const std::string> kept = request;
+  std::promise<InferResult> promise;
+  std::future<InferResult> future = promise.get_future();
+  service.infer(Protocol::kPredict, bytes, clock.now(), kNever,
+                std::make_unique<Lender>(std::move(request), std::move(promise)));
+  InferResult result = future.get();
+  ASSERT_TRUE(result.status.ok()) << result.status.message();
+  const std::span<const std::byte> raw = bytes.last(values.size() * sizeof(float));
+  bool lies_in_request = false;
+  result.response.each_piece([&](std::span<const std::byte> piece) {
+    lies_in_request |= piece.data() == raw.data() && piece.size() == raw.size();
+  });
+  EXPECT_TRUE(lies_in_request);
+  EXPECT_FALSE(kept.expired());
 }
 
 TEST_F(InferServiceTest, NamesTheModelThatIsNotFound) {
