@@ -37,6 +37,17 @@ class UnreachableError(PyserverError):
 
 
 @dataclass(frozen=True)
+class ClientTls:
+    """How a client speaks TLS. PEM texts, not paths."""
+
+    authorities: bytes | None = None
+    """Who may have signed the server's certificate; None: whom the system trusts."""
+    certificate: bytes | None = None
+    """The client's own, where the server asks for one; with `private_key`."""
+    private_key: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """What a model answered."""
 
@@ -52,13 +63,22 @@ class Client:
     """One connection to one server. Thread-safe."""
 
     def __init__(
-        self, address: str = DEFAULT_ADDRESS, *, timeout_s: float | None = None, connect_timeout_s: float = 5.0
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_s: float | None = None,
+        connect_timeout_s: float = 5.0,
+        tls: ClientTls | None = None,
     ) -> None:
         """`timeout_s` is every request's deadline where it names none; None: they wait without limit."""
         self._address = address
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
-        self._channel = grpc.insecure_channel(address, options=_UNLIMITED)
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options=_UNLIMITED)
+        else:
+            credentials = grpc.ssl_channel_credentials(tls.authorities, tls.private_key, tls.certificate)
+            self._channel = grpc.secure_channel(address, credentials, options=_UNLIMITED)
         self._predict = predict_pb2_grpc.PredictServiceStub(self._channel)
         self._status = model_status_pb2_grpc.ModelStatusServiceStub(self._channel)
         self._connected = False
@@ -104,6 +124,11 @@ class Client:
         """The status of the model, or of all. Raises RequestFailedError, UnreachableError."""
         request = model_status_pb2.ModelStatusRequest(model=model, version=version)
         return list(self._call(self._status.ModelStatus, request, None).models)
+
+    def transport_counters(self) -> dict[str, int]:
+        """What the server's transport has counted, by name. Raises RequestFailedError, UnreachableError."""
+        request = model_status_pb2.ModelStatusRequest()
+        return dict(self._call(self._status.ModelStatus, request, None).transport_counters)
 
     def metadata(self, model: str, *, version: int = 0) -> model_status_pb2.ModelVersionStatus:
         """Inputs, outputs and batching of the version, 0 for the default one.

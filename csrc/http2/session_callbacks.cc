@@ -209,10 +209,11 @@ void Http2Session::State::on_ping_ack(const nghttp2_ping& ping) {
 }
 
 void Http2Session::State::on_invalid_frame(const nghttp2_frame& frame, int reason) {
-  if (reason == NGHTTP2_ERR_REFUSED_STREAM) {
-    counters.streams_refused.add();
-    return;
-  }
+  // A peer that knows the limit and goes beyond it breaks the protocol, and loses its connection.
+  const bool beyond_limit = frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST &&
+                            pool.used() >= limits.max_concurrent_streams;
+  if (reason == NGHTTP2_ERR_REFUSED_STREAM || beyond_limit) counters.streams_refused.add();
+  if (reason == NGHTTP2_ERR_REFUSED_STREAM) return;
   // nghttp2 has queued the reset; the work for the stream is dropped now, not when the peer takes our frames.
   SessionStream* stream = stream_of(session, frame.hd.stream_id);
   if (stream == nullptr || terminating) return;

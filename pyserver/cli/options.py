@@ -9,15 +9,46 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from pyserver.client import DEFAULT_ADDRESS
+from pyserver.client import DEFAULT_ADDRESS, ClientTls
 from pyserver.config.load import CLIENT_VARIABLE, flag_name
 from pyserver.config.schema import ServerSettings
+from pyserver.errors import ConfigError
 
 AddressOption = Annotated[
     str,
     typer.Option("--address", "-a", help="HOST:PORT of the server.", metavar="HOST:PORT", envvar=CLIENT_VARIABLE),
 ]
 DEFAULT_SERVER = DEFAULT_ADDRESS
+
+TlsOption = Annotated[bool, typer.Option("--tls", help="The server speaks TLS; the system says whom to trust.")]
+TlsCaOption = Annotated[
+    Path | None, typer.Option("--tls-ca", metavar="FILE", help="Trust these authorities (PEM) instead; implies --tls.")
+]
+TlsCertOption = Annotated[
+    Path | None, typer.Option("--tls-cert", metavar="FILE", help="Our own certificate (PEM), where the server asks.")
+]
+TlsKeyOption = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")]
+
+
+def client_tls(
+    tls: bool, authorities: Path | None, certificate: Path | None, private_key: Path | None
+) -> ClientTls | None:
+    """What those four flags mean. Raises ConfigError for files that cannot be read or do not go together."""
+    if (certificate is None) != (private_key is None):
+        raise ConfigError("--tls-cert and --tls-key go together")
+    if not tls and authorities is None and certificate is None:
+        return None
+    return ClientTls(_pem(authorities), _pem(certificate), _pem(private_key))
+
+
+def _pem(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
 
 # Given as arguments, not as flags.
 ARGUMENTS = ("repositories",)

@@ -1,5 +1,6 @@
 """`pyserver predict`."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,15 @@ from typing import Annotated
 import typer
 
 from pyserver.cli.exit_codes import EPILOG
-from pyserver.cli.options import DEFAULT_SERVER, AddressOption
+from pyserver.cli.options import (
+    DEFAULT_SERVER,
+    AddressOption,
+    TlsCaOption,
+    TlsCertOption,
+    TlsKeyOption,
+    TlsOption,
+    client_tls,
+)
 from pyserver.cli.tables import shape_text, table
 from pyserver.client import Client
 from pyserver.errors import ConfigError
@@ -55,6 +64,10 @@ def predict(
         str, typer.Option("--layout", metavar="hwc|chw", help="Layout of images, where the shape does not tell it.")
     ] = "",
     timeout_s: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="The request's deadline.")] = 60.0,
+    tls: TlsOption = False,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
 ) -> None:
     """Sends one request and prints what came back."""
     # numpy and Pillow are only needed here.
@@ -65,7 +78,9 @@ def predict(
     check_output(output)
     if layout not in ("", "hwc", "chw"):
         raise ConfigError(f"--layout {layout}: expected hwc or chw")
-    with Client(address, timeout_s=timeout_s) as client:
+    if not 0 < timeout_s < math.inf:
+        raise typer.BadParameter(f"expected a number of seconds above 0, got {timeout_s:g}", param_hint="--timeout")
+    with Client(address, timeout_s=timeout_s, tls=client_tls(tls, tls_ca, tls_cert, tls_key)) as client:
         arrays, datatypes = read_inputs(inputs or [], client.metadata(model, version=version), scale, layout)
         for name, array in arrays.items():
             datatype = datatypes.get(name, datatype_of(array))

@@ -1,7 +1,7 @@
 """`pyserver status`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -9,7 +9,15 @@ from google.protobuf.json_format import MessageToDict
 from rich.live import Live
 
 from pyserver.cli.exit_codes import EPILOG
-from pyserver.cli.options import DEFAULT_SERVER, AddressOption
+from pyserver.cli.options import (
+    DEFAULT_SERVER,
+    AddressOption,
+    TlsCaOption,
+    TlsCertOption,
+    TlsKeyOption,
+    TlsOption,
+    client_tls,
+)
 from pyserver.cli.tables import PlainTable, console, shape_text, table
 from pyserver.client import Client
 from pyserver.tensors import datatype_name
@@ -30,11 +38,24 @@ def status(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="One model only.", show_default=False)] = "",
     address: AddressOption = DEFAULT_SERVER,
     watch: Annotated[bool, typer.Option("--watch", help="Show every change until interrupted.")] = False,
+    transport: Annotated[
+        bool, typer.Option("--transport", help="Show instead what the transport has counted: calls, limits, time-outs.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line per change.")] = False,
+    tls: TlsOption = False,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
 ) -> None:
     """Prints the status of a server."""
-    with Client(address, timeout_s=None if watch else 30) as client:
-        if not watch:
+    if transport and (watch or model):
+        raise typer.BadParameter("--transport is of the whole server, once: it goes with neither MODEL nor --watch")
+    credentials = client_tls(tls, tls_ca, tls_cert, tls_key)
+    with Client(address, timeout_s=None if watch else 30, tls=credentials) as client:
+        if transport:
+            counters = client.transport_counters()
+            print(json.dumps(counters, indent=2)) if as_json else console().print(counters_table(counters))
+        elif not watch:
             models = client.status(model)
             print(json_text(models, indent=2)) if as_json else console().print(status_table(models))
         elif as_json:
@@ -87,6 +108,14 @@ def status_table(models: Sequence[model_status_pb2.ModelStatus]) -> PlainTable:
             )
         if not model.versions:
             rows.add_row(model.name, "-", "-", "", "", "", "", "", "", "", "no version")
+    return rows
+
+
+def counters_table(counters: Mapping[str, int]) -> PlainTable:
+    """One row a counter, by name."""
+    rows = table("Counter", "Count")
+    for name in sorted(counters):
+        rows.add_row(name, counters[name])
     return rows
 
 

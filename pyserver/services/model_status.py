@@ -1,6 +1,6 @@
 """pyserver.v1.ModelStatusService: what is served, in which state, and how it is doing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -20,16 +20,19 @@ SERVICE = "pyserver.v1.ModelStatusService"
 
 def add_model_status(transport: Transport, repository: ModelRepository, changes: ChangeFeed) -> None:
     """Registers the service. `changes` is notified whenever a version's state changes."""
-    servicer = ModelStatusServicer(repository, changes)
+    servicer = ModelStatusServicer(repository, changes, transport.counters)
     model_status_pb2_grpc.add_ModelStatusServiceServicer_to_server(servicer, transport)
 
 
 class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
-    """Reads the repository's snapshot and the runtimes' metrics; holds nothing itself."""
+    """Reads the repository's snapshot and the runtimes' and the transport's metrics; holds nothing itself."""
 
-    def __init__(self, repository: ModelRepository, changes: ChangeFeed) -> None:
+    def __init__(
+        self, repository: ModelRepository, changes: ChangeFeed, transport_counters: Callable[[], dict[str, int]]
+    ) -> None:
         self._repository = repository
         self._changes = changes
+        self._transport_counters = transport_counters
 
     @answered
     def ModelStatus(  # noqa: N802
@@ -41,7 +44,10 @@ class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
         if request.version and not request.model:
             raise InvalidRequestError(f"version {request.version} is asked for without a model")
         models = self._repository.snapshot(request.model or None)
-        return model_status_pb2.ModelStatusResponse(models=[_model(model, request.version) for model in models])
+        return model_status_pb2.ModelStatusResponse(
+            models=[_model(model, request.version) for model in models],
+            transport_counters={} if request.model else self._transport_counters(),
+        )
 
     async def WatchModelStatus(  # noqa: N802
         self, request: model_status_pb2.WatchModelStatusRequest, context: Any

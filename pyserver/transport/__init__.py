@@ -24,6 +24,9 @@ class Transport(Protocol):
     def add_state_methods(self, methods: StateMethods) -> None:
         """Lets the core answer these where the transport can; elsewhere the registered servicers do."""
 
+    def counters(self) -> dict[str, int]:
+        """What happened on the network since the start, by name; empty where the transport does not count."""
+
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[Any]) -> None:
         """As `grpc.Server`."""
 

@@ -41,6 +41,10 @@ class GrpcioTransport:
     def add_state_methods(self, methods: StateMethods) -> None:
         """Nothing: the registered servicers answer them."""
 
+    def counters(self) -> dict[str, int]:
+        """None: gRPC's own server counts nothing that we could read."""
+        return {}
+
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Sequence[Any]) -> None:
         """As `grpc.Server`."""
         wrapped = [ControlCalls(servicer, self._stopping, self._log) for servicer in generic_rpc_handlers]

@@ -168,6 +168,17 @@ TEST(ProtocolRules, WhatIsNotHttp2EndsAtOnce) {
   EXPECT_FALSE(server.session->wants_to_produce());
 }
 
+TEST(ProtocolRules, CountsTheStreamBeyondTheLimitThatEndsAConnection) {
+  Http2Limits limits;
+  limits.max_concurrent_streams = 1;
+  ServerSide server(limits);
+  RawPeer raw(server);  // has acknowledged our settings
+  raw.request(1, false);
+  raw.request(3, false);
+  EXPECT_EQ(raw.goaway(), NGHTTP2_PROTOCOL_ERROR);
+  EXPECT_EQ(server.counters.streams_refused.value(), 1U);
+}
+
 TEST(ProtocolRules, RefusesStreamsBeyondTheLimitThatThePeerDoesNotKnowYet) {
   Http2Limits limits;
   limits.max_concurrent_streams = 2;

@@ -118,6 +118,9 @@ def test_an_image_of_another_size_is_refused_and_never_resized(run: Run, tmp_pat
         (["predict", "echo", "--output", "x.txt"], 2, "x.txt"),
         (["predict", "echo", "--version", str(2**64)], 2, "--version"),
         (["predict", "echo", "--layout", "whc"], 2, "expected hwc or chw"),
+        (["predict", "echo", "--timeout", "nan"], 2, "expected a number of seconds above 0"),
+        (["predict", "echo", "--timeout", "-1"], 2, "expected a number of seconds above 0"),
+        (["status", "--transport", "--watch"], 2, "goes with neither MODEL nor --watch"),
         (["status", "nope\udcff"], 2, "expected text that can be written as UTF-8"),
         (["status", "nope"], 1, "NOT_FOUND"),
         (["status", "--nonsense"], 2, "nonsense"),
@@ -252,3 +255,10 @@ def test_version_is_the_one_of_the_package() -> None:
     from importlib.metadata import version
 
     assert pyserver("--version").stdout == f"pyserver {version('pyserver')}\n"
+
+
+def test_status_transport_shows_what_the_transport_counted(run: Run) -> None:
+    run("status")
+    counters = json.loads(run("status", "--transport", "--json").stdout)
+    assert counters["calls_started"] >= 2
+    assert "floods" in run("status", "--transport").stdout

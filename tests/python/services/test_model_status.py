@@ -139,3 +139,9 @@ def test_watching_a_model_that_is_not_there_is_not_found(channel: grpc.Channel) 
     with pytest.raises(grpc.RpcError) as failure:
         next(stub.WatchModelStatus(model_status_pb2.WatchModelStatusRequest(model="nope"), timeout=10))
     assert failure.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_the_transports_counters_are_told_with_all_models(stub, transport: str) -> None:
+    told = stub.ModelStatus(model_status_pb2.ModelStatusRequest(), timeout=10).transport_counters
+    assert (told["calls_started"] > 0) == (transport == "native")
+    assert not stub.ModelStatus(model_status_pb2.ModelStatusRequest(model="pair"), timeout=10).transport_counters
