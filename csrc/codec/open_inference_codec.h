@@ -13,8 +13,8 @@ namespace pyserver {
 // is ignored, as the protocol says.
 Status decode_model_infer_request(std::span<const std::byte> bytes, TimePoint now, BufferPool& pool, Request& request);
 
-// Raw contents unless `typed`, and raw all the same where an output is FP16 or BF16; raw contents that `loan` covers are
-// lent, not copied.
+// Raw contents unless `typed`, and raw all the same where an output is FP16 or BF16; raw contents that `loan` covers
+// are lent, not copied.
 Result<Message> encode_model_infer_response(const ResponseHead& head, std::span<const TensorView> outputs, bool typed,
                                             const Loan& loan, BufferPool& pool);
 Result<Message> encode_model_stream_infer_response(const ResponseHead& head, std::span<const TensorView> outputs,

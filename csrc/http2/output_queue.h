@@ -32,9 +32,9 @@ class OutputQueue {
   struct Piece {
     const std::byte* data = nullptr;  // what is left of it
     std::size_t size = 0;
-    std::unique_ptr<std::byte[]> block;   // of copied bytes
-    std::size_t block_size = 0;           // how much the block can hold
-    std::shared_ptr<const void> owner;  // of borrowed bytes
+    std::unique_ptr<std::byte[]> block;  // of copied bytes
+    std::size_t block_size = 0;          // how much the block can hold
+    std::shared_ptr<const void> owner;   // of borrowed bytes
   };
 
   // How many more bytes can be copied behind the last piece.

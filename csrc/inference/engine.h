@@ -40,8 +40,8 @@ class EngineInstance {
   // A failure is the model's: it fails the whole batch, with a message that need not name the model.
   virtual Status execute(std::span<const TensorView> inputs, std::vector<TensorView>& outputs) = 0;
 
-  // What keeps the memory of the last execute()'s outputs as it is, whatever is executed next and even when this instance
-  // has gone: large answers are sent from there. Null where they must be copied.
+  // What keeps the memory of the last execute()'s outputs as it is, whatever is executed next and even when this
+  // instance has gone: large answers are sent from there. Null where they must be copied.
   virtual std::shared_ptr<const void> share_outputs() { return nullptr; }
 };
 

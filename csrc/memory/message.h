@@ -1,5 +1,5 @@
-// Message: the bytes of one message to send: those that were written into a buffer, and between them those that are only
-// lent, and are sent from where they lie.
+// Message: the bytes of one message to send: those that were written into a buffer, and between them those that are
+// only lent, and are sent from where they lie.
 //
 // Move-only; thread-compatible.
 #pragma once

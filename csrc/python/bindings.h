@@ -40,8 +40,8 @@ inline pybind11::str replaced_utf8(const std::string& text) {
 
 // Not initialised.
 inline pybind11::bytes new_bytes(std::size_t size) {
-  auto bytes = pybind11::reinterpret_steal<pybind11::bytes>(
-      PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+  auto bytes =
+      pybind11::reinterpret_steal<pybind11::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
   if (!bytes) throw pybind11::error_already_set();
   return bytes;
 }

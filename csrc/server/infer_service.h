@@ -38,8 +38,8 @@ class InferCompletion {
   virtual ~InferCompletion() = default;
   // On the calling thread of infer() or on an instance's thread; must not block or throw.
   virtual void done(InferResult result) = 0;
-  // What keeps the request's bytes after this object has gone, for an answer that is sent from there; null where nothing
-  // can. At most once, before done().
+  // What keeps the request's bytes after this object has gone, for an answer that is sent from there; null where
+  // nothing can. At most once, before done().
   virtual std::shared_ptr<const void> share_request() { return nullptr; }
 };
 

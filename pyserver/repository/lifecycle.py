@@ -39,7 +39,6 @@ class ModelRepository:
         context = LoadContext(settings.cpu_threads or budget.threads, settings.cache_dir)
         self._follower = Follower(core, self._records, self._drainer, context, self._stopping, self._log)
         self._watcher = Watcher(self.poll, settings.poll_interval_s, self._log)
-        self._watching = False
         self._started = False
         self._changes = threading.Lock()  # held by whoever changes which versions serve
         self._on_disk: dict[str, ModelOnDisk] = {}  # guarded by _changes
@@ -73,7 +72,6 @@ class ModelRepository:
         if failures and self._settings.exit_on_load_error:
             raise ModelLoadError("; ".join(failures))
         if self._settings.model_control == "poll":
-            self._watching = True
             self._watcher.start()
 
     def poll(self) -> None:
@@ -140,9 +138,7 @@ class ModelRepository:
             if idle:
                 self._changes.release()
         complete = self._drainer.wait(deadline + 1.0)
-        if self._watching:
-            complete = self._watcher.join(max(0.0, deadline + 1.0 - time.monotonic())) and complete
-        return complete
+        return self._watcher.join(max(0.0, deadline + 1.0 - time.monotonic())) and complete
 
     def snapshot(self, name: str | None = None) -> list[ModelState]:
         """The state of all models, or of one. Raises NotFoundError. Never waits for a load."""

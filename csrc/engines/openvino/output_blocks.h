@@ -1,5 +1,5 @@
-// OutputBlocks: the memory that one inference request of OpenVINO writes its outputs into, where their shapes are fixed:
-// answers are sent from it while the request goes on in another block.
+// OutputBlocks: the memory that one inference request of OpenVINO writes its outputs into, where their shapes are
+// fixed: answers are sent from it while the request goes on in another block.
 //
 // Outputs of free shapes stay in OpenVINO's own memory, which the next inference writes over: given a block, it would
 // copy into it.

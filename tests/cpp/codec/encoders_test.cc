@@ -131,9 +131,9 @@ TEST(Encoders, SayWhenThePoolIsUsedUp) {
   HostAllocator allocator;
   const auto small = BufferPool::create(allocator, {.max_bytes = 0, .max_idle_bytes = 0});
   EXPECT_EQ(encode_predict_response(kHead, {}, {}, kNoLoan, *small).status().code(), StatusCode::kResourceExhausted);
-  EXPECT_EQ(encode_model_infer_response(kHead, {}, false, kNoLoan, *small).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(encode_model_infer_response(kHead, {}, false, kNoLoan, *small).status().code(),
+            StatusCode::kResourceExhausted);
 }
-
 
 // What is written and lent, joined, is what is written where nothing is lent.
 class LentContents : public testing::Test {

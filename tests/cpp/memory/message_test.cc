@@ -54,8 +54,8 @@ TEST_F(MessageTest, OfABufferIsOnePiece) {
 }
 
 TEST_F(MessageTest, HasLentBytesWhereTheyBelong) {
-  const Message message(buffer("abcd"), {{0, bytes_of("<0>")}, {2, bytes_of("<1>")}, {2, bytes_of("")}, {4, bytes_of("<2>")}},
-                        owner_);
+  const Message message(buffer("abcd"),
+                        {{0, bytes_of("<0>")}, {2, bytes_of("<1>")}, {2, bytes_of("")}, {4, bytes_of("<2>")}}, owner_);
   EXPECT_FALSE(message.is_one_piece());
   EXPECT_EQ(text_of(message), "<0>ab<1>cd<2>");
   EXPECT_EQ(pieces_of(message), 5);
