@@ -26,6 +26,8 @@ from pyserver.transport.tls import tls_files
 SERVICES = (PREDICT_SERVICE, model_status.SERVICE, OPEN_INFERENCE_SERVICE, health.SERVICE)
 # For the answers that are made when the grace is over to reach their callers.
 _LAST_ANSWERS_S = 1.0
+# For watchers to hear that the server stops, before their streams are ended.
+_LAST_TELLINGS_S = 0.5
 # For probes to be answered by a server that could not start.
 _FAILED_START_GRACE_S = 1.0
 
@@ -101,7 +103,7 @@ class Server:
     def _stop(self, grace_s: float) -> bool:
         _log.info("stopping", extra=fields(grace_s=grace_s))
         end = time.monotonic() + grace_s
-        self._health.stop()
+        self._health.stop(_LAST_TELLINGS_S)
         terminated = self._transport.stop(grace_s + _LAST_ANSWERS_S)
         in_time = terminated.wait(grace_s)
         self._core.close(STOPPING)
@@ -117,7 +119,8 @@ class Server:
 def serve_until_signal(server: Server, on_ready: Callable[[str], None], at_once: Callable[[], None]) -> bool:
     """Starts the server, and stops it at SIGTERM or SIGINT; `at_once` is called at the second one.
 
-    Must be called on the main thread. Raises what start() raises. True where every request was answered.
+    Must be called on the main thread. Raises what start() raises. True where every request was answered, and nothing of
+    the server still runs.
     """
     wake = threading.Event()
     signals: list[int] = []
@@ -141,18 +144,21 @@ def serve_until_signal(server: Server, on_ready: Callable[[str], None], at_once:
             failures.append(error)
             wake.set()
 
-    threading.Thread(target=start, name="pyserver-start", daemon=True).start()
+    starter = threading.Thread(target=start, name="pyserver-start", daemon=True)
+    starter.start()
     try:
         wake.wait()
         if failures and not isinstance(failures[0], PyserverError):
             _log.error("the server did not start", exc_info=failures[0])
-        answered = server.stop(_FAILED_START_GRACE_S if failures else None)
+        ended = server.stop(_FAILED_START_GRACE_S if failures else None)
+        # Python must not end while it still prints: it would find the stream locked, and abort.
+        starter.join(_LAST_ANSWERS_S)
     finally:
         for number, action in before.items():
             signal.signal(number, action)
     if failures:
         raise failures[0]
-    return answered
+    return ended and not starter.is_alive()
 
 
 def _with_port(address: str, port: int) -> str:

@@ -51,8 +51,8 @@ def serve(
         logging.getLogger("pyserver.config").warning(
             "an environment variable is no option", extra=fields(variable=name, nearest=meant)
         )
-    answered = serve_until_signal(Server(settings), lambda line: print(line, flush=True), _exit_at_once)
-    if not answered:
+    ended = serve_until_signal(Server(settings), lambda line: print(line, flush=True), _exit_at_once)
+    if not ended:
         # Threads that would not end in time must not hold up the end of the process.
         _exit_at_once(0)
 

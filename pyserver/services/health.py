@@ -46,10 +46,11 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         """Adds the service to the transport."""
         health_pb2_grpc.add_HealthServicer_to_server(self, transport)  # type: ignore[arg-type]
 
-    def stop(self) -> None:
-        """NOT_SERVING from now on. Any thread."""
+    def stop(self, patience_s: float) -> None:
+        """NOT_SERVING from now on. Waits `patience_s` at most until those who watch are told. Any thread."""
         self._stopping = True
         self._changes.notify()
+        self._changes.wait_until_told(patience_s)
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> health_pb2.HealthCheckResponse:  # noqa: N802
         """The status now. NOT_FOUND for a name that is neither a service nor a model."""
@@ -63,15 +64,14 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
         """The status at once, then whenever it is another. SERVICE_UNKNOWN for names that may come later."""
         try:
-            with self._changes.watch() as changed:
+            with self._changes.watch() as watch:
                 told = None
                 while True:
                     status = self._status(request.service)
                     if status != told:
                         yield _Status(status=status)
                     told = status
-                    await changed.wait()
-                    changed.clear()
+                    await watch.change()
         except TooManyWatchersError as error:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, error.message)
 

@@ -54,12 +54,11 @@ class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
     ) -> AsyncIterator[model_status_pb2.WatchModelStatusResponse]:
         """The status at once, then after every change."""
         try:
-            with self._changes.watch() as changed:
+            with self._changes.watch() as watch:
                 models = self._repository.snapshot(request.model or None)
                 while True:
                     yield model_status_pb2.WatchModelStatusResponse(models=[_model(model, 0) for model in models])
-                    await changed.wait()
-                    changed.clear()
+                    await watch.change()
                     models = self._models_left(request.model)
         except TooManyWatchersError as error:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, error.message)

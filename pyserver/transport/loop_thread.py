@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs from its making until stop(). Thread-safe, but run() and call() are not for the loop's own thread."""
+    """Runs from its making until stop(). Thread-safe, but its own thread must not run(), call() or join() it."""
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
@@ -31,8 +31,12 @@ class LoopThread:
         return self.run(on_loop())
 
     def stop(self) -> None:
-        """Ends the loop; what still waits on it is left."""
+        """Ends the loop soon; what still waits on it is left. On any thread, its own as well."""
         self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def join(self) -> None:
+        """After stop(): waits until the thread has ended."""
+        self._thread.join()
 
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)

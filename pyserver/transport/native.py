@@ -284,6 +284,7 @@ class NativeTransport:
             self._loop.run(self._finish_tasks())
             self._runs.shut_down()
             self._loop.stop()
+            self._loop.join()
             self._terminated.set()
 
 

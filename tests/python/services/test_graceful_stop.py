@@ -14,6 +14,7 @@ import pytest
 from server_process import SERVER_PYTHON, RepositoryBuilder, ServerProcess, StartServer
 
 from pyserver.client import Client, Result
+from pyserver.server import serve_until_signal
 from pyserver.tensors import to_tensor
 from pyserver.v1 import model_status_pb2, predict_pb2, predict_pb2_grpc
 
@@ -171,3 +172,32 @@ def test_a_server_that_is_stopped_while_it_loads_never_says_that_it_is_ready(
         output, _ = process.communicate(timeout=20)
     assert (process.returncode, output) == (0, "")
     assert "ERROR" not in log.read_text()
+
+
+def test_the_end_waits_for_whoever_still_prints_that_the_server_is_ready() -> None:
+    # Python aborts where a thread still writes to its streams while it ends.
+    class Stopped:
+        def __init__(self) -> None:
+            self.event = threading.Event()
+
+        def start(self) -> None:
+            pass
+
+        def ready_line(self) -> str:
+            return "ready"
+
+        def stop(self, grace_s: float | None = None) -> bool:  # noqa: ARG002
+            self.event.set()
+            return True
+
+    server, printed = Stopped(), []
+
+    def print_slowly(line: str) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGTERM)
+        assert server.event.wait(10)
+        printed.append(line)
+
+    assert serve_until_signal(server, print_slowly, lambda: None)  # type: ignore[arg-type]
+    assert printed == ["ready"]
