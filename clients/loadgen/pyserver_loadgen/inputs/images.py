@@ -21,6 +21,7 @@ from pyserver_loadgen.protocols.metadata import TensorSpec
 DEFAULT_SIZE = (640, 480)
 _QUALITY = 85
 _GRAIN = 3.0
+_LEAVES = np.array([70, 120, 60])
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -93,39 +94,57 @@ class PixelsSource(TensorSource):
 
 def scene(width: int, height: int, rng: np.random.Generator) -> Image.Image:
     """A picture in RGB."""
-    top, bottom = (rng.integers(60, 256, 3) for _ in range(2))
+    top, bottom = rng.integers(70, 190, 3), rng.integers(150, 250, 3)
     fade = np.linspace(0, 1, height)[:, None, None]
-    sky = np.broadcast_to(top * (1 - fade) + bottom * fade, (height, width, 3))
-    picture = Image.fromarray(sky.astype(np.uint8))
+    sky = (top * (1 - fade) + bottom * fade) + 40 * _clouds(width, height, rng)[:, :, None]
+    picture = Image.fromarray(np.clip(sky, 0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(picture)
-    for depth in range(3):
-        draw.polygon(_hill(width, height, depth, rng), fill=_colour(rng, 150 - 40 * depth))
-    for _ in range(int(rng.integers(4, 9))):
-        _thing(draw, width, height, rng)
-    smooth = picture.filter(ImageFilter.GaussianBlur(max(0.5, min(width, height) / 400)))
-    grain = rng.normal(0, _GRAIN, (height, width, 1))
-    return Image.fromarray(np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8))
+    light = rng.integers(90, 170, 3)
+    for depth in range(4):
+        # What is near is darker.
+        draw.polygon(_hill(width, height, depth, rng), fill=_shade(light * (1 - 0.2 * depth), rng, 12))
+        for _ in range(int(rng.integers(1, 4))):
+            _thing(draw, width, height, depth, rng)
+    smooth = picture.filter(ImageFilter.GaussianBlur(max(0.4, min(width, height) / 500)))
+    texture = 14 * _clouds(width, height, rng, roughest=64)[:, :, None] + rng.normal(0, _GRAIN, (height, width, 1))
+    return Image.fromarray(np.clip(np.asarray(smooth) + texture, 0, 255).astype(np.uint8))
+
+
+def _clouds(width: int, height: int, rng: np.random.Generator, roughest: int = 16) -> Array:
+    """Smooth noise around 0 of several finenesses."""
+    total = np.zeros((height, width), np.float32)
+    cells = 4
+    while cells <= roughest:
+        coarse = Image.fromarray(rng.normal(0, 4 / cells, (cells, cells)).astype(np.float32))
+        total += np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
+        cells *= 2
+    return total
 
 
 def _hill(width: int, height: int, depth: int, rng: np.random.Generator) -> list[tuple[float, float]]:
-    across = np.linspace(0, 1, 33)
-    ridge = np.full(across.shape, 0.45 + 0.15 * depth)
-    for wave in (1, 2, 5):
-        ridge += rng.uniform(0.01, 0.06) * np.sin(2 * np.pi * (wave * across + rng.random()))
+    across = np.linspace(0, 1, 65)
+    ridge = np.full(across.shape, 0.4 + 0.14 * depth)
+    for wave in (1, 2, 5, 11):
+        ridge += rng.uniform(0.01, 0.07) / wave**0.5 * np.sin(2 * np.pi * (wave * across + rng.random()))
     line = [(float(x * width), float(y * height)) for x, y in zip(across, ridge, strict=True)]
     return [(0.0, float(height)), *line, (float(width), float(height))]
 
 
-def _thing(draw: ImageDraw.ImageDraw, width: int, height: int, rng: np.random.Generator) -> None:
-    x, y = rng.uniform(0, width), rng.uniform(height * 0.3, height)
-    wide, high = rng.uniform(0.03, 0.2) * width, rng.uniform(0.05, 0.3) * height
-    box = (x - wide / 2, y - high, x + wide / 2, y)
-    if rng.random() < 0.5:
-        draw.ellipse(box, fill=_colour(rng, 255))
+def _thing(draw: ImageDraw.ImageDraw, width: int, height: int, depth: int, rng: np.random.Generator) -> None:
+    """A tree or a house. What is near is larger, and further down."""
+    x, y = rng.uniform(0, width), height * rng.uniform(0.5 + 0.13 * depth, 0.6 + 0.13 * depth)
+    size = (0.05 + 0.05 * depth) * min(width, height) * rng.uniform(0.6, 1.6)
+    if rng.random() < 0.6:
+        trunk = _shade(np.array([90, 60, 40]), rng, 15)
+        draw.rectangle((x - size / 12, y - size, x + size / 12, y), fill=trunk)
+        draw.ellipse((x - size / 2, y - 2 * size, x + size / 2, y - size / 2), fill=_shade(_LEAVES, rng, 35))
     else:
-        draw.rectangle(box, fill=_colour(rng, 255))
+        wall = _shade(np.array([190, 170, 150]), rng, 50)
+        draw.rectangle((x - size / 2, y - size, x + size / 2, y), fill=wall)
+        roof = [(x - size * 0.6, y - size), (x, y - size * 1.5), (x + size * 0.6, y - size)]
+        draw.polygon(roof, fill=_shade(np.array([140, 70, 50]), rng, 30))
 
 
-def _colour(rng: np.random.Generator, brightest: int) -> tuple[int, int, int]:
-    red, green, blue = (int(value) for value in rng.integers(10, brightest, 3))
+def _shade(colour: Array, rng: np.random.Generator, spread: float) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in np.clip(colour + rng.uniform(-spread, spread, 3), 0, 255))
     return red, green, blue

@@ -99,6 +99,8 @@ def build_pool(protocol: RequestProtocol, model: ModelMetadata, options: Request
         raise RequestError(f"a body is only given for a raw method, not for protocol {protocol.name}")
     if options.pool < 1:
         raise RequestError(f"pool {options.pool}: expected at least one request")
+    if options.seed < 0:
+        raise RequestError(f"seed {options.seed}: expected a whole number from 0")
     for name in options.outputs:
         model.output(name)
     return _Builder(protocol, model, options, encoding).build(path)

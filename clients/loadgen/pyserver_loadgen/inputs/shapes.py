@@ -50,7 +50,7 @@ class ShapePlan:
             self._check_batch_size(batch_size)
         for text in shapes:
             self._read_shape(text)
-        for place, text in enumerate(dimensions):
+        for place, text in enumerate(dimensions, 1):
             self._read_dimension(text, place)
         self._share_tokens()
         if model.max_batch_size is None and model.batches() and batch_size is None and not self._rules:
@@ -136,7 +136,7 @@ class ShapePlan:
         else:
             self._ranks[spec.name] = len(sizes)
         for axis, rule in enumerate(sizes, first):
-            self._set(spec, axis, rule, -1, f"--shape {text}")
+            self._set(spec, axis, rule, 0, f"--shape {text}")
 
     def _read_dimension(self, text: str, place: int) -> None:
         where = f"--dimension {text}"

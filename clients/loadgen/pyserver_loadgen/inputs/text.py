@@ -11,7 +11,10 @@ from pyserver_loadgen.protocols.errors import RequestError
 from pyserver_loadgen.protocols.metadata import TensorSpec
 
 DEFAULT_WORDS = (6, 24)
-_SENTENCE_WORDS = 16
+_SENTENCE_WORDS = 18
+# "the" noun verb "the" noun; two adjectives and an adverb may be added, and a place.
+_CLAUSE = 5
+_EXTRAS = 3
 
 
 class TextSource(TensorSource):
@@ -41,36 +44,45 @@ def text(words: int, rng: np.random.Generator) -> str:
     """Exactly so many words, in sentences."""
     sentences = []
     while words > 0:
-        # No sentence of one or two words is left over at the end.
-        length = words if words < _SENTENCE_WORDS + 3 else int(rng.integers(5, _SENTENCE_WORDS + 1))
-        sentences.append(_sentence(length, rng))
+        # Nothing is left over at the end that is too short for a sentence.
+        length = words if words < _SENTENCE_WORDS + _CLAUSE else int(rng.integers(_CLAUSE, _SENTENCE_WORDS + 1))
+        sentences.append(" ".join(_sentence(length, rng)) + ".")
         words -= length
-    return " ".join(sentences)
+    return " ".join(sentence[0].upper() + sentence[1:] for sentence in sentences)
 
 
-def _sentence(length: int, rng: np.random.Generator) -> str:
-    def one(of: tuple[str, ...]) -> str:
-        return of[int(rng.integers(len(of)))]
-
+def _sentence(length: int, rng: np.random.Generator) -> list[str]:
+    """Clauses, of together so many words."""
+    if length < _CLAUSE:
+        return [*["the", _one(ADJECTIVES, rng), _one(ADJECTIVES, rng)][: length - 1], _one(NOUNS, rng)]
+    longest = _CLAUSE + _EXTRAS + max(len(place.split()) for place in PLACES)
     words: list[str] = []
-    while len(words) < length:
-        if words:
-            words.append(one(CONNECTIVES))
-        words += ["the"]
-        if rng.random() < 0.6:
-            words.append(one(ADJECTIVES))
-        words.append(one(NOUNS))
-        if rng.random() < 0.3:
-            words.append(one(ADVERBS))
-        words += [one(VERBS), "the"]
-        if rng.random() < 0.4:
-            words.append(one(ADJECTIVES))
-        words.append(one(NOUNS))
-        if rng.random() < 0.5:
-            words += one(PLACES).split()
-    del words[length:]
-    # What was cut off may leave a word that no sentence ends with.
-    if words[-1] == "the" or words[-1] in CONNECTIVES or words[-1] in ADJECTIVES:
-        words[-1] = one(NOUNS)
-    sentence = " ".join(words)
-    return sentence[0].upper() + sentence[1:] + "."
+    while length > longest:
+        first = int(rng.integers(_CLAUSE, min(longest, length - 1 - _CLAUSE) + 1))
+        words += [*_clause(first, rng), _one(CONNECTIVES, rng)]
+        length -= first + 1
+    return words + _clause(length, rng)
+
+
+def _clause(length: int, rng: np.random.Generator) -> list[str]:
+    extra = length - _CLAUSE
+    fitting = [place.split() for place in PLACES if extra - _EXTRAS <= len(place.split()) <= extra]
+    place: list[str] = []
+    if fitting and (extra > _EXTRAS or rng.random() < 0.5):
+        place = fitting[int(rng.integers(len(fitting)))]
+    chosen = rng.permutation(_EXTRAS)[: extra - len(place)]
+    return [
+        "the",
+        *([_one(ADJECTIVES, rng)] if 0 in chosen else []),
+        _one(NOUNS, rng),
+        *([_one(ADVERBS, rng)] if 1 in chosen else []),
+        _one(VERBS, rng),
+        "the",
+        *([_one(ADJECTIVES, rng)] if 2 in chosen else []),
+        _one(NOUNS, rng),
+        *place,
+    ]
+
+
+def _one(words: tuple[str, ...], rng: np.random.Generator) -> str:
+    return words[int(rng.integers(len(words)))]

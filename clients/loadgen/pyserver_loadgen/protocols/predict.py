@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
+import grpc
 from google.protobuf.message import DecodeError, Message
 
+from pyserver.client import RequestFailedError
 from pyserver.tensors import Array, datatype_name, to_array, to_tensor
 from pyserver.v1 import model_status_pb2, predict_pb2, tensor_pb2
 from pyserver_loadgen.protocols.base import ID_PLACE, EncodedRequest, Encoding, RequestProtocol
@@ -38,7 +40,8 @@ class PredictProtocol(RequestProtocol):
         for status in found.versions:
             if status.version == (number or found.default_version):
                 return _metadata(model, version, status)
-        raise RequestError(f"no version of model {model!r} serves")
+        reason = next((f": {status.reason}" for status in found.versions if status.reason), "")
+        raise RequestFailedError(grpc.StatusCode.UNAVAILABLE, f"no version of model {model!r} serves{reason}")
 
     def path(self, model: str, encoding: Encoding) -> str:  # noqa: ARG002
         """See RequestProtocol."""
