@@ -40,8 +40,8 @@ inline pybind11::str replaced_utf8(const std::string& text) {
 
 // Not initialised.
 inline pybind11::bytes new_bytes(std::size_t size) {
-  auto bytes = pybind11::reinterpret_steal<pybind11::bytes>(
-      PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
+  auto bytes =
+      pybind11::reinterpret_steal<pybind11::bytes>(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
   if (!bytes) throw pybind11::error_already_set();
   return bytes;
 }
@@ -51,6 +51,7 @@ Shape to_shape(const std::vector<std::int64_t>& dimensions);
 
 void bind_core(pybind11::module_& module);
 void bind_engines(pybind11::module_& module);
+void bind_loadgen(pybind11::module_& module);
 void bind_metrics(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);
 void bind_transport(pybind11::module_& module);

@@ -1,0 +1,87 @@
+#include "loadgen/load_run.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <system_error>
+
+#include "base/text.h"
+#include "loadgen/grpc_connection.h"
+
+namespace pyserver::loadgen {
+namespace {
+
+// Signals are for the threads that were there before: none reaches a thread that is started while this lives.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LoadRun>> LoadRun::create(LoadTarget target, std::shared_ptr<const LoadRequests> requests,
+                                                 LoadPlan plan) {
+  PYSERVER_RETURN_IF_ERROR(plan.check(requests->size()));
+  return std::unique_ptr<LoadRun>(new LoadRun(std::move(target), std::move(requests), std::move(plan)));
+}
+
+LoadRun::LoadRun(LoadTarget target, std::shared_ptr<const LoadRequests> requests, LoadPlan plan)
+    : target_(std::move(target)),
+      requests_(std::move(requests)),
+      plan_(std::move(plan)),
+      head_(make_grpc_head(target_, *requests_)),
+      board_(plan_.threads) {}
+
+LoadRun::~LoadRun() {
+  stop();
+  join();
+}
+
+Status LoadRun::start() {
+  const Worker::Scope scope{target_, *requests_, plan_, *head_, board_, stopping_};
+  for (std::size_t index = 0; index < plan_.threads; ++index) {
+    Result<std::unique_ptr<Worker>> worker = Worker::create(scope, index);
+    if (!worker.ok()) return worker.status();
+    workers_.push_back(*std::move(worker));
+  }
+  {
+    const SignalsBlocked blocked;
+    for (const std::unique_ptr<Worker>& worker : workers_) {
+      threads_.emplace_back([&worker = *worker] { worker.run(); });
+      ::pthread_setname_np(threads_.back().native_handle(), concat("loadgen-", threads_.size()).c_str());
+    }
+  }
+  const Status connected = board_.await_connected();
+  if (!connected.ok()) join();
+  return connected;
+}
+
+bool LoadRun::wait(std::chrono::nanoseconds patience) { return board_.await_end(patience); }
+
+void LoadRun::stop() {
+  stopping_.store(true, std::memory_order_relaxed);
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->wake();
+}
+
+Result<LoadSummary> LoadRun::summary() {
+  if (!board_.await_end(std::chrono::nanoseconds(0))) return failed_precondition("the run has not ended yet");
+  return board_.summary(plan_.warmup);
+}
+
+void LoadRun::join() {
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+}  // namespace pyserver::loadgen
