@@ -13,8 +13,8 @@ from typing import Literal
 from pyserver_loadgen.report.scales import Scale
 
 # "line": from value to value, without dots; "points": the same with dots; "steps" and "bars": a value begins at its x
-# and holds up to the next one's, and the last only says where the one before ends; "interval": dots, and a line from low
-# to high; "spans": a bar from low to high.
+# and holds up to the next one's, and the last only says where the one before ends; "interval": dots, and a line from
+# low to high; "spans": a bar from low to high.
 Style = Literal["line", "points", "steps", "bars", "interval", "spans"]
 MarkerShape = Literal["circle", "square", "diamond"]
 

@@ -1,8 +1,8 @@
 """What is seen while one measures: a progress bar, throughput and percentiles as they come, errors.
 
 On a terminal one panel is drawn over and over, and every run that has ended leaves a line above it. Elsewhere (a pipe,
-a CI log) every run is a line when it begins and one when it ends, and long ones say now and then how they are doing. Both
-go to stderr unless another is given, so that stdout holds the results alone. A LiveView is a `run.Listener`.
+a CI log) every run is a line when it begins and one when it ends, and long ones say now and then how they are doing.
+Both go to stderr unless another is given, so that stdout holds the results alone. A LiveView is a `run.Listener`.
 """
 
 from __future__ import annotations

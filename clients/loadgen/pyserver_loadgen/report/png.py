@@ -22,7 +22,7 @@ _OVERSAMPLE = 2
 _DASH = (5.0, 4.0)
 _HEADER = 72.0
 _GUTTER = 12.0
-# Has the letters that we write. Where it is not installed, Pillow's own font does, and others stand in for some of them.
+# Has the letters that we write. Pillow's own font, used where it is not installed, lacks some; others stand in.
 _FONTS = {False: "DejaVuSans.ttf", True: "DejaVuSans-Bold.ttf"}
 _STAND_INS = str.maketrans({"µ": "u", "\N{MULTIPLICATION SIGN}": "x", "≥": ">=", "≤": "<=", "→": "->"})
 

@@ -88,9 +88,11 @@ def _with_unit(value: float | None, units: tuple[Unit, ...]) -> str:
     if value is None or not math.isfinite(value):
         return NONE
     unit = _largest_within(value, units)
-    if value == 0 or (unit.size == units[0].size and value == int(value)):
-        return f"{value:,.0f} {unit.name}"
-    return f"{digits(value / unit.size)} {unit.name}"
+    scaled = value / unit.size
+    # Of the smallest unit there are only whole ones: 85 ns, not 85.0 ns.
+    if unit is units[0] and math.isclose(scaled, round(scaled)):
+        return f"{scaled:.0f} {unit.name}"
+    return f"{digits(scaled)} {unit.name}"
 
 
 def _absent(value: float | None) -> bool:
