@@ -76,6 +76,7 @@ class GrpcConnection(Connection):
         if tls is None:
             self._channel = grpc.insecure_channel(address, options=_UNLIMITED)
             return
+        client_context(tls)  # says what is wrong with certificates, which grpcio only logs
         name, ca = tls.server_name, tls.ca.encode()
         if not tls.verify:
             # grpcio has no switch for this: what the server shows is taken for its own authority.
@@ -141,6 +142,7 @@ class HttpConnection(Connection):
         self._unix = address.removeprefix("unix:") if address.startswith("unix:") else ""
         self._host, self._port = ("localhost", 0) if self._unix else split_address(address)
         self._tls = tls
+        self._context = client_context(tls) if tls is not None else None
         self._connect_timeout_s = connect_timeout_s
 
     def call(
@@ -184,9 +186,9 @@ class HttpConnection(Connection):
             plain.connect(self._unix)
         else:
             plain = socket.create_connection((self._host, self._port), self._connect_timeout_s)
-        if self._tls is None:
+        if self._context is None or self._tls is None:
             return plain
-        return client_context(self._tls).wrap_socket(plain, server_hostname=self._tls.server_name or self._host)
+        return self._context.wrap_socket(plain, server_hostname=self._tls.server_name or self._host)
 
 
 _CODES = {
