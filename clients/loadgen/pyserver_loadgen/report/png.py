@@ -30,19 +30,16 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def write(report: Report, file: str | os.PathLike[str]) -> None:
-    """Writes the picture. Raises OSError, and ValueError where the report has nothing to draw."""
-    charts = charts_of(report)
-    if not charts:
-        raise ValueError("nothing was answered, so there is nothing to draw")
-    picture = drawn(charts, title_of(report), subtitle_of(report))
+    """Writes the picture. Raises OSError."""
+    picture = drawn(charts_of(report), title_of(report), subtitle_of(report) or "nothing was measured")
     with Path(file).open("wb") as out:
         picture.save(out, "PNG", optimize=True)
 
 
 def drawn(charts: Sequence[Chart], title: str, subtitle: str) -> Image.Image:
-    """The charts two by two, below a title."""
+    """The charts two by two, below a title. There may be none."""
     laid = [lay_out(chart) for chart in charts]
-    columns = min(2, len(laid))
+    columns = 2 if len(laid) > 1 else 1
     rows = [laid[first : first + columns] for first in range(0, len(laid), columns)]
     height = _HEADER + sum(max(one.height for one in row) + _GUTTER for row in rows)
     picture = Image.new("RGB", (round(columns * WIDTH * SCALE), round(height * SCALE)), PAPER)

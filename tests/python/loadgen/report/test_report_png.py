@@ -70,7 +70,8 @@ def test_labels_that_no_font_has_do_not_stop_it(tmp_path: Path) -> None:
     assert (tmp_path / "report.png").stat().st_size > 10_000
 
 
-def test_a_report_without_an_answer_has_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nothing was answered"):
-        png.write(Report([], "single", {}, {}), tmp_path / "report.png")
-    assert not (tmp_path / "report.png").exists()
+def test_a_report_without_an_answer_is_a_title(tmp_path: Path) -> None:
+    png.write(Report([], "single", {}, {}), tmp_path / "report.png")
+    with Image.open(tmp_path / "report.png") as picture:
+        assert picture.height < 200
+        assert ImageColor.getrgb(LIGHT["ink"]) in colours_of(picture)
