@@ -17,9 +17,8 @@ from pyserver_loadgen.spellings import duration_text
 from pyserver_loadgen.stability import Stable, stability_verdict
 from pyserver_loadgen.sweep import knee, sweep
 
-# A client that is busier than this, or later than this, may measure itself.
+# A client whose threads are busier than this may measure itself.
 _BUSY = 0.9
-_LATE_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -76,24 +75,13 @@ def check_comparable(saved: Report, name: str) -> None:
 
 
 def client_notes(measured: Measurement) -> list[str]:
-    """Where the load generator itself may be what was measured."""
-    notes = []
-    if measured.client_cores > _BUSY * measured.threads:
-        notes.append(
-            f"the load generator was busy: {measured.client_cores:.2f} cores on {measured.threads} threads; "
-            "more --threads and --connections may show more of the server"
-        )
-    late_s = measured.lag.percentile(99)
-    if late_s > max(_LATE_S, measured.latency.percentile(50) / 10):
-        notes.append(
-            f"requests left late: p99 of the send lag is {duration_text(late_s)}, which the latencies include; "
-            "more --connections may help, or the server takes no more streams"
-        )
-    if measured.reconnects:
-        notes.append(f"connections broke and were opened again: {measured.reconnects:,} times")
-    if measured.stopped:
-        notes.append("stopped before its end")
-    return notes
+    """Where the load generator itself may be what was measured; the report tells of late requests on its own."""
+    if measured.client_cores <= _BUSY * measured.threads:
+        return []
+    return [
+        f"the load generator was busy ({measured.client_cores:.2f} cores on {measured.threads} threads): "
+        "more --threads and --connections may show more of the server"
+    ]
 
 
 def _verdicts(measurements: Sequence[Measurement], goals: Goals) -> list[Verdict]:

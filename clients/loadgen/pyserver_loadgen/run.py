@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pyserver.errors import ConfigError
 from pyserver_loadgen.histogram import Histogram, bucket_bounds
 from pyserver_loadgen.measurement import Ledger, Measurement, ServerUse, Window
 from pyserver_loadgen.schedules import ClosedLoop, Replay, Schedule
@@ -36,7 +37,7 @@ class Setting:
     schedule: Schedule
     duration_s: float = 10.0
     warmup_s: float = 1.0
-    max_requests: int | None = None  # ends the run when so many were sent, warm-up included
+    max_requests: int | None = None  # ends the run when so many were sent after the warm-up
     connections: int = 1
     threads: int = 1
     timeout_s: float | None = None
@@ -112,7 +113,10 @@ def engine_subject(target: Any, requests: Any, name: str, *, pool: int = 1, watc
     from pyserver import _core
 
     def load(plan: Mapping[str, Any]) -> Load:
-        made: Load = _core.LoadRun(target, requests, _core.LoadPlan(**plan))
+        try:
+            made: Load = _core.LoadRun(target, requests, _core.LoadPlan(**plan))
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
         return made
 
     return Subject(name, load, pool, watch)

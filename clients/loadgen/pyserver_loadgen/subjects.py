@@ -71,18 +71,8 @@ def prepare_server(address: str, asked: Asked, stack: ExitStack) -> Prepared:
     protocol = protocol_named(asked.protocol, method=asked.method, signature=asked.signature)
     connection = stack.enter_context(connect(address, protocol.transport, tls=asked.tls))
     pool = _pool(protocol, asked, protocol.metadata(connection, asked.model, asked.requests.version))
-    tls = asked.tls or TlsOptions()
     try:
-        target = _core.LoadTarget(
-            address,
-            protocol=protocol.transport,
-            tls=asked.tls is not None,
-            ca_pem=tls.ca,
-            certificate_pem=tls.certificate,
-            key_pem=tls.key,
-            server_name=tls.server_name,
-            verify=tls.verify,
-        )
+        target = _core.LoadTarget(address, protocol=protocol.transport, **_secured(asked.tls))
     except ValueError as error:
         raise ConfigError(f"{address}: {error}") from None
     statistics = _statistics(connection, asked.model) if protocol.transport == "grpc" and asked.model else None
@@ -106,6 +96,19 @@ def prepare_in_process(path: Path, asked: Asked, stack: ExitStack) -> Prepared:
     target = _core.LoadTarget.in_process(core, INFER_METHODS[pool.path])
     expected = _expected(asked, protocol, pool, None)
     return _prepared("in process", target, asked, protocol, pool, expected, None)
+
+
+def _secured(tls: TlsOptions | None) -> dict[str, Any]:
+    if tls is None:
+        return {}
+    return {
+        "tls": True,
+        "ca_pem": tls.ca,
+        "certificate_pem": tls.certificate,
+        "key_pem": tls.key,
+        "server_name": tls.server_name,
+        "verify": tls.verify,
+    }
 
 
 def _load(path: Path, wanted: str, stack: ExitStack) -> tuple[Any, str, int, Any, str]:
