@@ -159,13 +159,16 @@ class _Builder:
         )
 
     def _fill(self) -> None:
-        wanted = self._distinct()
+        wanted, most = self._distinct(), self._options.pool_bytes
         total = 0
         for index in range(wanted):
             self._add({name: self._tensor(name, source, index) for name, source in self._sources.items()})
             total += len(self._encoded[-1].body)
-            if total > self._options.pool_bytes and index + 1 < wanted:
-                self._notes.append(f"the pool has {index + 1} requests, not {wanted}: they take {total >> 20} MiB")
+            if total > most and index:
+                del self._encoded[-1]
+                self._notes.append(
+                    f"the pool has {index} requests, not {wanted}: more would take over {most / 2**20:.3g} MiB"
+                )
                 return
 
     def _distinct(self) -> int:

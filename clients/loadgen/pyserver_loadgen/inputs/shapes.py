@@ -54,9 +54,7 @@ class ShapePlan:
             self._read_dimension(text, place)
         self._share_tokens()
         if model.max_batch_size is None and model.batches() and batch_size is None and not self._rules:
-            self.notes.append(
-                "the first dimension of every input is free: it was taken for that of batches, with 1 row"
-            )
+            self.notes.append("the first dimension of every input is free: taken for that of batches, with 1 row")
 
     def varies(self, name: str) -> bool:
         """Whether the input's shape is not the same in all requests."""

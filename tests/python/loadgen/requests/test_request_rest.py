@@ -108,7 +108,7 @@ def test_answers_are_expected_byte_for_byte(server: RestServer) -> None:
 
 
 def test_an_http_error_is_the_code_that_it_stands_for(server: RestServer) -> None:
-    with pytest.raises(RequestFailedError, match="NOT_FOUND: HTTP 404 for /v2/models/n%2Fx: .*nothing at"):
+    with pytest.raises(RequestFailedError, match=r"NOT_FOUND: HTTP 404 for /v2/models/n%2Fx: .*nothing at"):
         V2.metadata(connect(server.address, "http"), "n/x")
 
 
