@@ -61,7 +61,7 @@ class SamplesSource(TensorSource):
 
 def read_samples(path: Path, spec: TensorSpec, *, batches: bool, scale: float = 1.0, layout: str = "") -> list[Array]:
     """The samples of one input in a file or folder. Raises RequestError."""
-    files = _files(path)
+    files = files_of(path)
     try:
         samples = [sample for file in files for sample in _read(file, spec, batches, scale, layout)]
     except PyserverError as error:
@@ -76,7 +76,7 @@ def read_requests(path: Path, model: ModelMetadata) -> dict[str, list[Array]] | 
 
     Raises RequestError.
     """
-    files = [file for file in _files(path) if file.suffix.lower() in (".npz", ".json")]
+    files = [file for file in files_of(path) if file.suffix.lower() in (".npz", ".json")]
     requests: list[Mapping[str, Array]] = []
     for file in files:
         if file.suffix.lower() == ".npz":
@@ -111,7 +111,8 @@ def _plain(array: Array) -> Array:
     return array.astype(object) if array.dtype.kind in "SU" else array
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or the folder's by name without hidden ones. Raises RequestError."""
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:

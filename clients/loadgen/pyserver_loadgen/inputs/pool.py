@@ -16,6 +16,7 @@ from pyserver_loadgen.inputs.files import inputs_of_json, read_samples
 from pyserver_loadgen.inputs.shapes import ShapePlan
 from pyserver_loadgen.inputs.source import TensorSource, Wanted
 from pyserver_loadgen.inputs.trace import TraceEntry, read_trace
+from pyserver_loadgen.inputs.untold import with_inputs_of_files
 from pyserver_loadgen.protocols.base import EncodedRequest, Encoding, RequestProtocol
 from pyserver_loadgen.protocols.contents import check_input
 from pyserver_loadgen.protocols.errors import RequestError
@@ -90,20 +91,43 @@ class RequestPool:
 
 def build_pool(protocol: RequestProtocol, model: ModelMetadata, options: RequestOptions) -> RequestPool:
     """Raises RequestError."""
-    encoding = _encoding(protocol, options)
-    path = protocol.path(model.name, encoding)
-    if protocol.name == "raw":
-        bodies = read_bodies(options.body) if options.body is not None else [b""]
-        return RequestPool(model, encoding, path, tuple(bodies), protocol.headers())
-    if options.body is not None:
-        raise RequestError(f"a body is only given for a raw method, not for protocol {protocol.name}")
     if options.pool < 1:
         raise RequestError(f"pool {options.pool}: expected at least one request")
     if options.seed < 0:
         raise RequestError(f"seed {options.seed}: expected a whole number from 0")
+    if not options.trace_speed > 0:
+        raise RequestError(f"trace speed {options.trace_speed:g}: expected more than 0")
+    encoding = _encoding(protocol, options)
+    path = protocol.path(model.name, encoding)
+    if protocol.name == "raw":
+        return _raw_pool(protocol, model, options, encoding, path)
+    if options.body is not None:
+        raise RequestError(f"a body is only given for a raw method, not for protocol {protocol.name}")
     for name in options.outputs:
         model.output(name)
+    if not model.inputs:
+        model = with_inputs_of_files(model, options.inputs, options.inputs_path)
     return _Builder(protocol, model, options, encoding).build(path)
+
+
+def _raw_pool(
+    protocol: RequestProtocol, model: ModelMetadata, options: RequestOptions, encoding: Encoding, path: str
+) -> RequestPool:
+    if options.inputs or options.inputs_path or options.shapes or options.dimensions or options.batch_size:
+        raise RequestError(f"method {path} takes no inputs: give its message with --body")
+    arrivals_ns = None
+    if options.trace is not None:
+        entries = read_trace(options.trace)
+        if any(entry.inputs or entry.files or entry.shapes for entry in entries):
+            raise RequestError(f"{options.trace}: of a trace for method {path} only the times can be replayed")
+        arrivals_ns = _due_ns(entries, options)
+    bodies = read_bodies(options.body) if options.body is not None else [b""]
+    return RequestPool(model, encoding, path, tuple(bodies), protocol.headers(), arrivals_ns=arrivals_ns)
+
+
+def _due_ns(entries: list[TraceEntry], options: RequestOptions) -> npt.NDArray[np.int64]:
+    times = np.array([entry.time_s for entry in entries]) * (1e9 / options.trace_speed)
+    return np.rint(times).astype(np.int64)
 
 
 def _encoding(protocol: RequestProtocol, options: RequestOptions) -> Encoding:
@@ -196,9 +220,8 @@ class _Builder:
         return f"{name} {self._model.input(name).datatype} {told}: {source}"
 
     def _replay(self, trace: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-        if self._options.trace_speed <= 0:
-            raise RequestError(f"trace speed {self._options.trace_speed:g}: expected more than 0")
         entries = read_trace(trace)
+        arrivals_ns = _due_ns(entries, self._options)
         keys = [entry.key() for entry in entries]
         # What is made up differs from one request to the next, as far as the pool has room for that.
         variants = max(1, self._options.pool // len(set(keys)))
@@ -212,8 +235,7 @@ class _Builder:
                 self._add(self._recorded(entry, trace.parent))
                 places[place] = len(self._encoded) - 1
             order[number] = places[place]
-        times = np.array([entry.time_s for entry in entries]) * (1e9 / self._options.trace_speed)
-        return np.rint(times).astype(np.int64), order
+        return arrivals_ns, order
 
     def _is_made_up(self, entry: TraceEntry) -> bool:
         return any(name not in entry.inputs and name not in entry.files for name in self._sources)

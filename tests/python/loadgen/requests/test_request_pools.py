@@ -117,6 +117,36 @@ def test_bodies_of_a_raw_method_come_from_files(tmp_path: Path) -> None:
         build_pool(raw, nothing, RequestOptions(body=tmp_path / "c"))
 
 
+def test_only_the_times_of_a_trace_are_replayed_with_a_raw_method(tmp_path: Path) -> None:
+    raw = protocol_named("raw", method="a.B/C")
+    (tmp_path / "t").write_text('{"time_s": 1}\n{"time_s": 3}\n')
+    pool = build_pool(raw, model(), RequestOptions(trace=tmp_path / "t", trace_speed=4))
+    assert pool.arrivals_ns is not None
+    assert pool.arrivals_ns.tolist() == [0, 500_000_000]
+    (tmp_path / "t").write_text('{"time_s": 1, "shapes": {"x": [1]}}\n')
+    with pytest.raises(RequestError, match="only the times can be replayed"):
+        build_pool(raw, model(), RequestOptions(trace=tmp_path / "t"))
+    with pytest.raises(RequestError, match=r"method /a.B/C takes no inputs"):
+        build_pool(raw, model(), RequestOptions(inputs=("x=zeros",)))
+
+
+def test_inputs_that_the_server_does_not_tell_are_those_of_the_files(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((2, 3)))
+    np.savez(tmp_path / "xy.npz", x=np.ones(1, np.float32), y=np.array([b"a"]))
+    pool = pool_of(model(), inputs=(f"x={tmp_path / 'x.npy'}",))
+    assert pool.contents == (f"x FP64 [2, 3]: {tmp_path / 'x.npy'}",)
+    assert pool.model.inputs == (TensorSpec("x", "FP64", None),)
+    assert shapes(pool_of(model(), inputs_path=tmp_path / "xy.npz"), "y") == [(1,)]
+    for inputs in ((), ("x=random",)):
+        with pytest.raises(RequestError, match=r"tells no inputs of model 'm': give them with --input NAME=FILE.npy"):
+            pool_of(model(), inputs=inputs)
+
+
+def test_outputs_that_the_server_does_not_tell_have_the_datatypes_that_came() -> None:
+    expected = PREDICT.expect({"y": np.array([1.5])}, model())
+    assert expected.outputs == (("y", "FP64", np.array([1.5]).tobytes()),)
+
+
 def test_outputs_in_a_file_are_expected_of_one_request_or_of_each_in_turn(tmp_path: Path) -> None:
     one = pool_of(inputs=("zeros",))
     np.savez(tmp_path / "y.npz", y=np.array([[1, 2]], np.float32))
