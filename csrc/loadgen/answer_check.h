@@ -1,24 +1,24 @@
-// Whether an answer holds what it must, and what else it tells.
+// AnswerCheck: whether an answer holds what it must.
 //
-// Thread-safe: no state is shared. Answers are read where they lie.
+// Belongs to one thread: memory is used again.
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
-#include <string_view>
 
 #include "base/status.h"
-#include "codec/wire_format.h"
-#include "loadgen/error_kind.h"
+#include "loadgen/answer_tensors.h"
 #include "loadgen/expectation.h"
 
 namespace pyserver::loadgen {
 
-// OK, or in a sentence what differs or cannot be read.
-Status check_answer(const Expectation& expectation, std::span<const std::byte> message);
+class AnswerCheck {
+ public:
+  // OK; or in a sentence what differs, or why it cannot be read. Outputs that are not expected are not looked at.
+  Status check(const Expectation& expectation, std::span<const std::byte> message);
 
-// Of a pyserver.v1.PredictResponse; nothing where it has none.
-std::optional<Ledger> read_ledger(std::span<const std::byte> message) noexcept;
+ private:
+  AnswerTensors tensors_;
+};
 
 }  // namespace pyserver::loadgen

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "loadgen/answer_reader.h"
 #include "loadgen/plan.h"
 #include "loadgen/poller.h"
 #include "loadgen/recorder.h"
@@ -54,6 +55,7 @@ struct ConnectionScope {
   Poller& poller;
   Recorder& recorder;
   RunClock& clock;
+  AnswerReader& answers;
   std::span<std::byte> read_buffer;
   ConnectionOwner& owner;
   std::size_t most_in_flight;  // on this connection

@@ -6,7 +6,7 @@ namespace pyserver::loadgen {
 
 std::unique_ptr<Http2RequestHead> make_grpc_head(const LoadTarget& target, const LoadRequests& requests) {
   std::vector<HeaderField> fields{{":method", "POST"},
-                                  {":scheme", target.tls ? "https" : "http"},
+                                  {":scheme", target.tls != nullptr ? "https" : "http"},
                                   {":path", requests.options().path},
                                   {":authority", target.authority},
                                   {"content-type", "application/grpc"},

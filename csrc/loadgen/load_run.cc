@@ -3,10 +3,12 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <system_error>
 
 #include "base/text.h"
 #include "loadgen/grpc_connection.h"
+#include "loadgen/http1_connection.h"
 
 namespace pyserver::loadgen {
 namespace {
@@ -27,11 +29,28 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+Status check_protocol(const LoadTarget& target, const LoadRequests& requests) {
+  if (target.protocol == TransportProtocol::kGrpc) return {};
+  if (requests.options().streaming) return invalid_argument("only gRPC has streams");
+  if (target.protocol != TransportProtocol::kHttp1) return {};
+  const auto& expectations = requests.options().expectations;
+  const bool tensors_expected = std::ranges::any_of(
+      expectations, [](const std::optional<Expectation>& one) { return one && one->form != AnswerForm::kMessage; });
+  if (tensors_expected) return invalid_argument("of an answer over HTTP/1.1, only the whole body can be compared");
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LoadRun>> LoadRun::create(LoadTarget target, std::shared_ptr<const LoadRequests> requests,
                                                  LoadPlan plan) {
   PYSERVER_RETURN_IF_ERROR(plan.check(requests->size()));
+  PYSERVER_RETURN_IF_ERROR(check_protocol(target, *requests));
+  if (target.protocol == TransportProtocol::kHttp1) plan.max_in_flight = 1;
+  // HTTP/1.1 has one request at a time on a connection.
+  if (target.protocol == TransportProtocol::kHttp1 && plan.concurrency) {
+    plan.connections = std::max(plan.connections, *plan.concurrency);
+  }
   return std::unique_ptr<LoadRun>(new LoadRun(std::move(target), std::move(requests), std::move(plan)));
 }
 
@@ -39,7 +58,8 @@ LoadRun::LoadRun(LoadTarget target, std::shared_ptr<const LoadRequests> requests
     : target_(std::move(target)),
       requests_(std::move(requests)),
       plan_(std::move(plan)),
-      head_(make_grpc_head(target_, *requests_)),
+      grpc_head_(make_grpc_head(target_, *requests_)),
+      http1_head_(make_http1_head(target_, *requests_)),
       board_(plan_.threads) {}
 
 LoadRun::~LoadRun() {
@@ -48,7 +68,7 @@ LoadRun::~LoadRun() {
 }
 
 Status LoadRun::start() {
-  const Worker::Scope scope{target_, *requests_, plan_, *head_, board_, stopping_};
+  const Worker::Scope scope{target_, *requests_, plan_, *grpc_head_, http1_head_, board_, stopping_};
   for (std::size_t index = 0; index < plan_.threads; ++index) {
     Result<std::unique_ptr<Worker>> worker = Worker::create(scope, index);
     if (!worker.ok()) return worker.status();

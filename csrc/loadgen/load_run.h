@@ -43,7 +43,8 @@ class LoadRun {
   const LoadTarget target_;
   const std::shared_ptr<const LoadRequests> requests_;
   const LoadPlan plan_;
-  const std::unique_ptr<Http2RequestHead> head_;
+  const std::unique_ptr<Http2RequestHead> grpc_head_;
+  const std::string http1_head_;
   RunBoard board_;
   std::atomic<bool> stopping_{false};
   std::vector<std::unique_ptr<Worker>> workers_;

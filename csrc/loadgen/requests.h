@@ -24,7 +24,7 @@ namespace pyserver::loadgen {
 inline constexpr std::size_t kIdSize = 16;
 using RequestId = std::array<std::byte, kIdSize>;
 
-class LoadRequests {
+class LoadRequests : public std::enable_shared_from_this<LoadRequests> {
  public:
   struct Options {
     std::string path;

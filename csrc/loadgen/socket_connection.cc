@@ -54,7 +54,9 @@ void SocketConnection::continue_connecting() {
     try_next_address();
     return;
   }
-  stream_ = make_plain_stream(std::move(connecting_), scope_.target.text);
+  const LoadTarget& target = scope_.target;
+  stream_ = target.tls != nullptr ? target.tls->connect(std::move(connecting_), target.text)
+                                  : make_plain_stream(std::move(connecting_), target.text);
   state_ = State::kHandshaking;
   shake_hands();
 }
@@ -64,7 +66,11 @@ void SocketConnection::shake_hands() {
     case IoOutcome::kDone: break;
     case IoOutcome::kWantsRead: want(Poller::kReadable); return;
     case IoOutcome::kWantsWrite: want(Poller::kWritable); return;
-    default: fail_to_connect(unavailable("the TLS handshake failed")); return;
+    default:
+      fail_to_connect(unavailable(stream_->failure().empty()
+                                      ? "the TLS handshake failed: the server hung up"
+                                      : concat("the TLS handshake failed: ", stream_->failure())));
+      return;
   }
   state_ = State::kConnected;
   want(Poller::kReadable);

@@ -1,7 +1,6 @@
 #include "loadgen/unary_connection.h"
 
 #include "base/text.h"
-#include "loadgen/answer_check.h"
 
 namespace pyserver::loadgen {
 
@@ -30,9 +29,12 @@ class UnaryConnection::Call final : public ClientExchange, public CallList<Call>
   void take_body(OutputQueue& out, std::size_t size) override { cursor_.move_to(out, size); }
   void on_field(std::string_view name, std::string_view value) override { answer.take_field(name, value); }
   void on_data(std::span<const std::byte> bytes) override {
+    // What has ended is counted elsewhere already.
+    if (told) return;
     received_bytes += bytes.size();
-    const Status fed = messages.feed(bytes, connection_.reads_answers_, [this](std::span<const std::byte> message) {
-      if (connection_.reads_answers_) look_at(message);
+    AnswerReader& answers = connection_.scope_.answers;
+    const Status fed = messages.feed(bytes, answers.wanted(), [&](std::span<const std::byte> message) {
+      if (answers.wanted()) problem = answers.read(ticket, body, message);
     });
     if (!fed.ok()) problem = fed;
   }
@@ -52,19 +54,12 @@ class UnaryConnection::Call final : public ClientExchange, public CallList<Call>
   std::size_t received_bytes = 0;
 
  private:
-  void look_at(std::span<const std::byte> message) {
-    const LoadRequests& requests = connection_.scope_.requests;
-    if (const Expectation* expectation = requests.expectation(body)) problem = check_answer(*expectation, message);
-    if (!requests.options().ledger) return;
-    if (const std::optional<Ledger> ledger = read_ledger(message)) connection_.scope_.recorder.ledger(ticket, *ledger);
-  }
-
   UnaryConnection& connection_;
   MessageCursor cursor_;
 };
 
 UnaryConnection::UnaryConnection(const ConnectionScope& scope, const Http2RequestHead& head)
-    : GrpcConnection(scope, head), reads_answers_(scope.requests.reads_answers()) {}
+    : GrpcConnection(scope, head) {}
 
 UnaryConnection::~UnaryConnection() = default;
 

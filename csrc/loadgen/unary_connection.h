@@ -28,7 +28,6 @@ class UnaryConnection final : public GrpcConnection {
   // How the call ended, unless that was told before.
   void tell(Call& call, Http2Error closed);
 
-  const bool reads_answers_;
   CallList<Call> calls_;
   Call* next_to_time_out_ = nullptr;  // the first in the list that was not told to be late
   std::uint64_t begun_ = 0;

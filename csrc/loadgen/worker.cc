@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "loadgen/http1_connection.h"
+#include "loadgen/in_process_connection.h"
+#include "loadgen/stream_connection.h"
 #include "loadgen/unary_connection.h"
 
 namespace pyserver::loadgen {
@@ -32,6 +35,7 @@ Worker::Worker(const Scope& scope, std::size_t index, std::unique_ptr<Poller> po
       index_(index),
       poller_(std::move(poller)),
       recorder_(scope.plan),
+      answers_(scope.requests, recorder_),
       schedule_(scope.plan, scope.requests.size(), index, scope.plan.threads),
       read_buffer_(kReadBytes) {
   make_connections();
@@ -42,10 +46,27 @@ Worker::~Worker() = default;
 void Worker::make_connections() {
   const LoadPlan& plan = scope_.plan;
   for (std::size_t number = index_; number < plan.connections; number += plan.threads) {
-    const ConnectionScope its{scope_.target, scope_.requests,          plan, *poller_, recorder_, clock_, read_buffer_,
-                              *this,         plan.in_flight_on(number)};
-    connections_.push_back(std::make_unique<UnaryConnection>(its, scope_.head));
+    connections_.push_back(make_connection({.target = scope_.target,
+                                            .requests = scope_.requests,
+                                            .plan = plan,
+                                            .poller = *poller_,
+                                            .recorder = recorder_,
+                                            .clock = clock_,
+                                            .answers = answers_,
+                                            .read_buffer = read_buffer_,
+                                            .owner = *this,
+                                            .most_in_flight = plan.in_flight_on(number)}));
   }
+}
+
+std::unique_ptr<Connection> Worker::make_connection(const ConnectionScope& its) const {
+  switch (scope_.target.protocol) {
+    case TransportProtocol::kHttp1: return std::make_unique<Http1Connection>(its, scope_.http1_head);
+    case TransportProtocol::kInProcess: return std::make_unique<InProcessConnection>(its);
+    case TransportProtocol::kGrpc: break;
+  }
+  if (scope_.requests.options().streaming) return std::make_unique<StreamConnection>(its, scope_.grpc_head);
+  return std::make_unique<UnaryConnection>(its, scope_.grpc_head);
 }
 
 void Worker::run() {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "http2/client_session.h"
@@ -22,7 +23,8 @@ class Worker final : private ConnectionOwner {
     const LoadTarget& target;
     const LoadRequests& requests;
     const LoadPlan& plan;
-    const Http2RequestHead& head;
+    const Http2RequestHead& grpc_head;
+    const std::string& http1_head;
     RunBoard& board;
     const std::atomic<bool>& stopping;
   };
@@ -39,6 +41,7 @@ class Worker final : private ConnectionOwner {
   Worker(const Scope& scope, std::size_t index, std::unique_ptr<Poller> poller);
 
   void make_connections();
+  std::unique_ptr<Connection> make_connection(const ConnectionScope& its) const;
   // OK when all are open.
   Status connect();
   void send_load();
@@ -64,6 +67,7 @@ class Worker final : private ConnectionOwner {
   const std::size_t index_;
   std::unique_ptr<Poller> poller_;
   Recorder recorder_;
+  AnswerReader answers_;
   RunClock clock_;
   Schedule schedule_;
   std::vector<std::byte> read_buffer_;

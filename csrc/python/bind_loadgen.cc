@@ -83,15 +83,29 @@ struct TargetHolder {
   py::object core;
 };
 
-TargetHolder make_target(std::string address, const std::string& protocol) {
+TargetHolder make_target(std::string address, const std::string& protocol, bool tls, std::string ca_pem,
+                         std::string certificate_pem, std::string key_pem, std::string server_name, bool verify) {
   if (protocol != "grpc" && protocol != "http") {
     throw py::value_error(concat("protocol ", quoted(protocol), ": expected grpc or http"));
   }
+  std::optional<TlsClientOptions> options;
+  if (tls) {
+    options = TlsClientOptions{.authorities = std::move(ca_pem),
+                               .certificate_chain = std::move(certificate_pem),
+                               .private_key = std::move(key_pem),
+                               .server_name = std::move(server_name),
+                               .verify = verify,
+                               .application_protocol = {}};
+  }
+  const auto spoken = protocol == "grpc" ? TransportProtocol::kGrpc : TransportProtocol::kHttp1;
   py::gil_scoped_release release;
-  Result<LoadTarget> target =
-      LoadTarget::at(std::move(address), protocol == "grpc" ? TransportProtocol::kGrpc : TransportProtocol::kHttp1);
+  Result<LoadTarget> target = LoadTarget::at(std::move(address), spoken, std::move(options));
   py::gil_scoped_acquire acquire;
   return {value_of(std::move(target)), py::none()};
+}
+
+TargetHolder make_in_process_target(const py::object& core, Protocol form) {
+  return {LoadTarget::in_process(core.cast<Core&>().service, form), core};
 }
 
 std::shared_ptr<LoadRequests> make_requests(std::string path, const std::vector<py::bytes>& bodies,
@@ -208,7 +222,10 @@ py::dict to_python(const std::map<std::string, std::string>& texts) {
 
 void bind_loadgen(py::module_& module) {
   py::class_<TargetHolder>(module, "LoadTarget")
-      .def(py::init(&make_target), py::arg("address"), py::kw_only(), py::arg("protocol") = "grpc");
+      .def(py::init(&make_target), py::arg("address"), py::kw_only(), py::arg("protocol") = "grpc",
+           py::arg("tls") = false, py::arg("ca_pem") = "", py::arg("certificate_pem") = "", py::arg("key_pem") = "",
+           py::arg("server_name") = "", py::arg("verify") = true)
+      .def_static("in_process", &make_in_process_target, py::arg("core"), py::arg("protocol"));
 
   py::class_<Expectation>(module, "LoadExpectation")
       .def(py::init(&make_expectation), py::arg("reader"), py::arg("outputs"), py::kw_only(), py::arg("absolute") = 0.0,
