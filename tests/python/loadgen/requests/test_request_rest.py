@@ -103,6 +103,8 @@ def test_answers_are_expected_byte_for_byte(server: RestServer) -> None:
     expected = expected_first(V2, pool, connection)
     assert [one.reader for one in expected] == ["message", "message"]
     assert json.loads(expected[0].outputs[0][2])["outputs"] == json.loads(pool.bodies[0])["inputs"]
+    with pytest.raises(RequestError, match="leave ids away"):
+        expected_first(V2, build_pool(V2, told, RequestOptions(ids=True)), connection)
     with pytest.raises(RequestError, match="use --expect first"):
         V2.expect({"x": np.ones((1, 2), np.float32)}, told)
 
