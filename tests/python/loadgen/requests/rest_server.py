@@ -45,6 +45,8 @@ def v1_metadata() -> dict[str, Any]:
 class Answers(BaseHTTPRequestHandler):
     """What is asked is put into the server's `asked`: path, header fields and JSON."""
 
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self) -> None:
         if self.path in ("/v2/models/m", "/v2/models/m/versions/2"):
             self._answer(200, V2_MODEL)
