@@ -100,7 +100,7 @@ class RestServer(ThreadingHTTPServer):
 @contextmanager
 def rest_server() -> Iterator[RestServer]:
     server = RestServer()
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield server
