@@ -82,7 +82,7 @@ def _choice(options: BenchOptions, two_targets: bool) -> Choice:
             duration=options.duration,
             warmup=options.warmup,
             requests=options.requests,
-            connections=options.connections,
+            connections=options.connections or _default_connections(options),
             threads=options.threads,
             timeout=options.timeout,
             drain=options.drain,
@@ -95,6 +95,12 @@ def _choice(options: BenchOptions, two_targets: bool) -> Choice:
             compare=options.compare is not None,
         )
     )
+
+
+def _default_connections(options: BenchOptions) -> int:
+    # HTTP/1.1 has one request at a time on a connection; the engine opens as many as a closed loop needs.
+    open_loop = options.rate or options.ramp or options.burst or options.trace or options.slos
+    return 100 if options.protocol.startswith("rest-") and open_loop else max(1, options.threads)
 
 
 def _asked(options: BenchOptions) -> Asked:

@@ -146,8 +146,9 @@ class BenchOptions:
     warmup: Annotated[str, _option(_LOAD, "--warmup", "1s", "Before it, not measured.", show_default=True)] = "1s"
     requests: Annotated[int | None, _option(_LOAD, "--requests -n", "COUNT", "End after so many.", min=1)] = None
     connections: Annotated[
-        int, _option(_LOAD, "--connections", "COUNT", "To the server.", min=1, show_default=True)
-    ] = 1
+        int | None,
+        _option(_LOAD, "--connections", "COUNT", "To the server. [default: 1; for an open loop of REST 100]", min=1),
+    ] = None
     threads: Annotated[
         int, _option(_LOAD, "--threads", "COUNT", "Of the load generator.", min=1, show_default=True)
     ] = 1

@@ -25,7 +25,9 @@ from pyserver_loadgen.schedules import ClosedLoop, Replay, Schedule
 
 _NS = 1e-9
 _POLL_S = 0.1
-_LEAST_IN_FLIGHT = 100  # per connection; what a gRPC server must take, by the recommendation of RFC 9113
+# On each connection. The engine never asks for more than the server allows; an open loop should find no other limit.
+_LEAST_IN_FLIGHT = 100
+_MOST_IN_FLIGHT = 10_000
 
 Until = Callable[[Sequence[Window]], bool]
 
@@ -227,7 +229,7 @@ def plan_of(setting: Setting, pool: int = 1) -> dict[str, Any]:
         "max_requests": setting.max_requests,
         "connections": setting.connections,
         "threads": setting.threads,
-        "max_in_flight": _LEAST_IN_FLIGHT,
+        "max_in_flight": _MOST_IN_FLIGHT,
         "window_s": setting.window_length_s,
         "timeout_s": setting.timeout_s,
         "drain_s": setting.drain_s,

@@ -30,6 +30,8 @@ _PROBE_CONCURRENCY = 16
 _PROBE_S = 2.0
 _BEYOND = 10  # answers that should lie beyond a percentile that a step judges
 _MOST_LONGER = 6  # times the duration, for that
+# How a step that did not, and one that did meet the goals is called.
+_SAYS = {"step": ("missed", "met"), "confirmation": ("not confirmed", "confirmed")}
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Search:
             return self._ended("no rate meets the goals" if low is None else "the search was stopped")
         while high is not None and high / low > 1 + PRECISION and not self._stopped:
             middle = math.sqrt(low * high)
-            low, high = (middle, high) if self._meets(middle, "bisection") else (low, middle)
+            low, high = (middle, high) if self._meets(middle) else (low, middle)
         return self._confirmed(low, high)
 
     def _probe(self) -> float | None:
@@ -106,7 +108,7 @@ class Search:
         for _ in range(_MOST_BRACKETING):
             if self._stopped:
                 break
-            if self._meets(rate, "bracketing"):
+            if self._meets(rate):
                 low = rate
                 rate *= 2
             else:
@@ -124,7 +126,7 @@ class Search:
         for _ in range(_MOST_CONFIRMATIONS):
             if self._stopped:
                 return self._ended("the search was stopped")
-            if self._meets(low, "confirmation", self._confirm_s or self._duration_s(low) * CONFIRM_LONGER):
+            if self._meets(low, self._confirm_s or self._duration_s(low) * CONFIRM_LONGER):
                 self._result.found = len(self._result.measurements) - 1
                 measured = self._result.measurements[-1]
                 self._result.verdicts = [*self._goals.verdicts(measured), keeps_up_verdict(measured)]
@@ -132,18 +134,18 @@ class Search:
             low *= _CONFIRM_LESS
         return self._ended(f"no longer run confirmed a rate, down to {rate_text(low)}")
 
-    def _meets(self, rate: float, stage: str, duration_s: float | None = None) -> bool:
+    def _meets(self, rate: float, confirm_s: float | None = None) -> bool:
         step = len(self._result.measurements) + 1
         setting = replace(
             self._setting,
             schedule=Steady(rate, self._arrivals),
-            duration_s=duration_s or self._duration_s(rate),
+            duration_s=confirm_s or self._duration_s(rate),
             seed=self._setting.seed + step,
             label=f"{step}: {rate_text(rate)}",
         )
         measured = self._run(setting)
         met = self._goals.met(measured, setting.schedule)
-        measured.notes.append(f"{stage}: goals {'met' if met else 'missed'}")
+        measured.label = f"{setting.label} {_SAYS['confirmation' if confirm_s else 'step'][met]}"
         self._result.measurements.append(measured)
         self._stopped = self._stopped or measured.stopped
         return met and not measured.stopped

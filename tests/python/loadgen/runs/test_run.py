@@ -238,6 +238,7 @@ def test_the_plan_of_an_open_loop_has_the_warm_up_in_it() -> None:
     plan = plan_of(Setting(Steady(10, "constant"), duration_s=2, warmup_s=1))
     assert len(plan["arrivals_ns"]) == 30
     assert "concurrency" not in plan
+    assert plan["max_in_flight"] == 10_000  # no limit but the server's
 
 
 def test_random_bodies_come_as_often_as_each_other_and_by_the_seed() -> None:

@@ -85,18 +85,17 @@ def test_the_search_finds_the_rate_that_theory_gives(start: float | None) -> Non
 def test_every_step_is_reported_with_what_it_decided() -> None:
     found = Search(SimulatedServer(0.001), SETTING, Goals([read_slo("p99=20ms")]))()
     assert found.found == len(found.measurements) - 1
-    assert all("goals" in measured.notes[-1] for measured in found.measurements)
-    stages = [measured.notes[-1].split(":")[0] for measured in found.measurements]
-    assert stages[0] == "bracketing"
-    assert "bisection" in stages
-    assert stages[-1] == "confirmation"
+    decided = [measured.label.split("/s ")[1] for measured in found.measurements]
+    assert {"met", "missed"} == set(decided[:-1]) - {"not confirmed"}
+    assert decided[-1] == "confirmed"
+    assert found.measurements[2].label.startswith("3: ")
     assert "closed loop" in found.notes[0]
 
 
 def test_the_interval_is_narrowed_to_its_precision() -> None:
     found = Search(SimulatedServer(0.001), SETTING, Goals([read_slo("p99=1s")]))()
-    met = [m.rate or 0 for m in found.measurements if m.notes[-1].endswith("met")]
-    missed = [m.rate or 0 for m in found.measurements if m.notes[-1].endswith("missed")]
+    met = [m.rate or 0 for m in found.measurements if m.label.endswith(" met")]
+    missed = [m.rate or 0 for m in found.measurements if m.label.endswith(" missed")]
     assert min(rate for rate in missed if rate > max(met)) / max(met) <= 1 + PRECISION
 
 
