@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from pyserver.errors import one_line
 from pyserver_loadgen.histogram import Histogram
 from pyserver_loadgen.measurement import Comparison, ComparisonRow, Measurement, Report, Slo
 from pyserver_loadgen.report.charts import Axis, Chart, Point, Ring, Rule, Series
@@ -36,9 +38,14 @@ from pyserver_loadgen.report.units import (
 
 # More curves than this cannot be told apart; of a longer sweep, evenly spaced settings are shown.
 _CURVES = 7
+_ROWS = 12
 _STOPS = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99, 99.5, 99.9, 99.99, 100)
 # Finer than a screen shows.
 _GRID = 800
+# Longer names would leave no room for what they name.
+_LEGEND_LETTERS = 60
+_ROW_LETTERS = 36
+_LABEL_LETTERS = 28
 # A limit that is farther away than this from all values would only squeeze them together.
 _LIMIT_RATIO = 5.0
 
@@ -78,25 +85,27 @@ def is_compared(report: Report) -> bool:
 def curves_of(report: Report) -> list[Curve]:
     """The latencies to be drawn, at most seven."""
     if report.comparison is not None and is_compared(report):
-        return [
+        sides = [
             Curve(
-                f"{side}: {name}",
+                one_line(f"{side}: {name}", _LEGEND_LETTERS),
                 f"s{number}",
                 Histogram.merged(m.latency for m in report.measurements if m.label.split(" ")[0] == side),
             )
             for number, (side, name) in enumerate((("A", report.comparison.a), ("B", report.comparison.b)))
         ]
+        return [curve for curve in sides if curve.latency.count]
     answered = [measurement for measurement in report.measurements if measurement.succeeded]
     special = [report.measurements[i] for i in (report.knee, report.found) if i is not None]
-    shown = _spaced(answered, [measurement for measurement in special if measurement.succeeded])
+    shown = _spaced(answered, [measurement for measurement in special if measurement.succeeded], _CURVES)
     tones = ["s0"] if len(shown) == 1 else [f"r{round(i * 6 / (len(shown) - 1))}" for i in range(len(shown))]
-    return [Curve(m.label, tone, m.latency) for m, tone in zip(shown, tones, strict=True)]
+    return [Curve(one_line(m.label, _LEGEND_LETTERS), tone, m.latency) for m, tone in zip(shown, tones, strict=True)]
 
 
-def _spaced(measurements: Sequence[Measurement], always: Sequence[Measurement]) -> list[Measurement]:
-    if len(measurements) <= _CURVES:
+def _spaced(measurements: Sequence[Measurement], always: Sequence[Measurement], most: int) -> list[Measurement]:
+    """At most so many of them, evenly spaced, and those that are wanted always."""
+    if len(measurements) <= most:
         return list(measurements)
-    free = _CURVES - len(always)
+    free = most - len(always)
     places = {round(i * (len(measurements) - 1) / (free - 1)) for i in range(free)}
     return [m for i, m in enumerate(measurements) if i in places or any(m is other for other in always)]
 
@@ -112,7 +121,6 @@ def _cdf(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
         thin = _thinned(points, [(scale.at(p.x), p.y / 100) for p in points])
         stops = [Point(curve.latency.percentile(p), p, _stop_tip(curve, p)) for p in _stops(curve)]
         series.append(Series(curve.name, curve.tone, thin, "steps", stops=stops))
-    rules = [Rule("x", slo.limit_s, slo.text, "bad") for slo in slos if _shown(scale, slo)]
     return Chart(
         "latency-cdf",
         "Latency distribution",
@@ -120,7 +128,7 @@ def _cdf(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
         Axis(f"Latency ({unit.name})", scale),
         Axis("Requests answered (%)", LinearScale(0, 100)),
         series,
-        rules,
+        _limits("x", scale, slos),
     )
 
 
@@ -137,7 +145,6 @@ def _percentiles(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
         thin = _thinned(points, [(across.at(p.x), scale.at(p.y)) for p in points])
         stops = [Point(p, curve.latency.percentile(p), _stop_tip(curve, p)) for p in _stops(curve)]
         series.append(Series(curve.name, curve.tone, thin, "steps", stops=stops))
-    rules = [Rule("y", slo.limit_s, slo.text, "bad") for slo in slos if _shown(scale, slo)]
     return Chart(
         "latency-percentiles",
         "Latency by percentile",
@@ -145,7 +152,7 @@ def _percentiles(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
         Axis("Percentile of requests (logarithmic in what is above)", across),
         Axis(f"Latency ({unit.name})", scale),
         series,
-        rules,
+        _limits("y", scale, slos),
     )
 
 
@@ -163,7 +170,7 @@ def _throughput_latency(report: Report, answered: Sequence[Measurement]) -> Char
                     m.throughput,
                     m.latency.percentile(p),
                     f"{m.label}\n{rate_text(m.throughput)}\n{name} {seconds_text(m.latency.percentile(p))}",
-                    m.label if name == "p99" else "",
+                    one_line(m.label, _LABEL_LETTERS) if name == "p99" else "",
                 )
                 for m in order
             ],
@@ -179,7 +186,7 @@ def _throughput_latency(report: Report, answered: Sequence[Measurement]) -> Char
         Axis("Throughput (answers/s)", linear_from_zero([m.throughput for m in order])),
         Axis(f"Latency ({unit.name})", scale),
         series,
-        [Rule("y", slo.limit_s, slo.text, "bad") for slo in report.slos if _shown(scale, slo)],
+        _limits("y", scale, report.slos),
         list(_special_points(report)),
     )
 
@@ -191,7 +198,7 @@ def _special_points(report: Report) -> Iterable[Ring]:
             named.setdefault(index, []).append(name)
     for index, names in named.items():
         m = report.measurements[index]
-        yield Ring(m.throughput, m.latency.percentile(99), f"{', '.join(names)}: {m.label}")
+        yield Ring(m.throughput, m.latency.percentile(99), f"{', '.join(names)}: {one_line(m.label, _LABEL_LETTERS)}")
 
 
 def _ratios(comparison: Comparison) -> Chart | None:
@@ -220,7 +227,7 @@ def _ratios(comparison: Comparison) -> Chart | None:
         "B in relation to A",
         "Ratios with their 95 % intervals; an interval that holds 1 shows no difference.",
         Axis("B / A (ratio)", around_one(ends)),
-        Axis("", CategoryScale([row.measure for row in rows]), grid=False),
+        Axis("", CategoryScale([one_line(row.measure, _ROW_LETTERS) for row in rows]), grid=False),
         series,
         [Rule("x", 1.0, "")],
         rows=len(rows),
@@ -232,7 +239,8 @@ def _interval(row: ComparisonRow) -> str:
 
 
 def _ledger(measurements: Sequence[Measurement]) -> Chart | None:
-    told = [(m.label, m.ledger) for m in measurements if m.ledger is not None and m.ledger.count]
+    with_ledger = [m for m in measurements if m.ledger is not None and m.ledger.count]
+    told = [(m.label, m.ledger) for m in _spaced(with_ledger, [], _ROWS) if m.ledger is not None]
     names = [name for name in told[0][1].sums_us if any(ledger.mean_us(name) > 0 for _, ledger in told)] if told else []
     if not names:
         return None
@@ -252,8 +260,11 @@ def _ledger(measurements: Sequence[Measurement]) -> Chart | None:
         "Where the server's time went",
         "Mean time of a request in each stage, as the server's own ledger tells it.",
         Axis(f"Time in the server ({unit.name})", linear_from_zero([longest], unit)),
-        Axis("", CategoryScale([label for label, _ in told]), grid=False),
-        [Series(stage_name(name), f"s{i % 8}", points, "spans") for i, (name, points) in enumerate(spans.items())],
+        Axis("", CategoryScale([one_line(label, _ROW_LETTERS) for label, _ in told]), grid=False),
+        [
+            Series(one_line(stage_name(name), _ROW_LETTERS), f"s{i % 8}", points, "spans")
+            for i, (name, points) in enumerate(spans.items())
+        ],
         rows=len(told),
     )
 
@@ -266,8 +277,10 @@ def _latency_scale(seconds: Iterable[float], slos: Sequence[Slo]) -> tuple[Linea
     return fitting(values, unit), unit
 
 
-def _shown(scale: LinearScale | LogScale, slo: Slo) -> bool:
-    return scale.low <= slo.limit_s <= scale.high
+def _limits(axis: Literal["x", "y"], scale: LinearScale | LogScale, slos: Sequence[Slo]) -> list[Rule]:
+    """The limits that lie on the scale."""
+    shown = [slo for slo in slos if scale.low <= slo.limit_s <= scale.high]
+    return [Rule(axis, slo.limit_s, one_line(slo.text, _LABEL_LETTERS), "bad") for slo in shown]
 
 
 def _thinned(points: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[Point]:

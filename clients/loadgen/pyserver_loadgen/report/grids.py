@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pyserver.errors import one_line
 from pyserver_loadgen.measurement import PERCENTILES, Comparison, Measurement, Report, ServerUse
 from pyserver_loadgen.report.summary import Tone, better_text, interval_text, share_text
 from pyserver_loadgen.report.units import (
@@ -58,7 +59,13 @@ def grids_of(report: Report) -> list[Grid]:
     if report.comparison is not None:
         found.append(_comparison(report.comparison))
     found.append(_verdicts(report))
-    return [grid for grid in found if grid.rows]
+    return [_cleaned(grid) for grid in found if grid.rows]
+
+
+def _cleaned(grid: Grid) -> Grid:
+    """Without what would move a terminal's cursor: servers' sentences are among the cells."""
+    rows = [[replace(cell, text=one_line(cell.text)) for cell in row] for row in grid.rows]
+    return replace(grid, title=one_line(grid.title), columns=[one_line(name) for name in grid.columns], rows=rows)
 
 
 def _latencies(report: Report) -> Grid:

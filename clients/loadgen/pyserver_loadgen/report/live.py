@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pyserver.errors import one_line
 from pyserver_loadgen.measurement import Measurement, Window
 from pyserver_loadgen.report.units import count_text, rate_text, seconds_text
 from pyserver_loadgen.run import Setting
@@ -84,8 +85,8 @@ class LiveView:
         return self._open and not self._quiet
 
     def _line(self, text: str) -> None:
-        # No markup: labels come from elsewhere. Never folded: a log has one line for one thing.
-        self._console.print(Text(text), soft_wrap=True)
+        # Never folded: a log has one line for one thing.
+        self._console.print(_words(text), soft_wrap=True)
 
     def _stop(self) -> None:
         if self._live is not None:
@@ -116,7 +117,7 @@ class _Panel:
             self.measured_s += window.length_s
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        yield Text.assemble((self.label, "bold"), (f"  {self._schedule}", "dim"))
+        yield _words(self.label, "bold").append(f"  {one_line(self._schedule)}", "dim")
         bar = Table.grid(padding=(0, 1))
         whole = max(self._whole_s, self._now_s)
         bar.add_row(
@@ -136,11 +137,16 @@ class _Panel:
         yield Text(curve_text(list(self._history)), style="cyan")
 
 
+def _words(text: str, style: str = "") -> Text:
+    # No markup, and nothing that moves the cursor: labels come from elsewhere.
+    return Text(one_line(text), style=style)
+
+
 def figures_text(window: Window) -> str:
-    """`12,345/s  p50 1.20 ms  p99 3.40 ms`."""
+    """`12,345/s, p50 1.20 ms, p99 3.40 ms`."""
     latency = window.latency
     p50, p99 = seconds_text(latency.percentile(50)), seconds_text(latency.percentile(99))
-    return f"{rate_text(window.throughput)}  p50 {p50}  p99 {p99}"
+    return f"{rate_text(window.throughput)}, p50 {p50}, p99 {p99}"
 
 
 def total_text(measurement: Measurement) -> str:
@@ -148,9 +154,9 @@ def total_text(measurement: Measurement) -> str:
     latency = measurement.latency
     p50, p99 = seconds_text(latency.percentile(50)), seconds_text(latency.percentile(99))
     failed = (
-        f"  {count_text(measurement.failed)} of {count_text(measurement.sent)} failed" if measurement.failed else ""
+        f", {count_text(measurement.failed)} of {count_text(measurement.sent)} failed" if measurement.failed else ""
     )
-    return f"{rate_text(measurement.throughput)}  p50 {p50}  p99 {p99}{failed}"
+    return f"{rate_text(measurement.throughput)}, p50 {p50}, p99 {p99}{failed}"
 
 
 def curve_text(values: list[float]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from pyserver.errors import one_line
 from pyserver_loadgen.measurement import Report
 from pyserver_loadgen.report.charts import Chart
 from pyserver_loadgen.report.figures import charts_of
@@ -129,8 +130,10 @@ class _Brush:
 
 
 def _font(size: float, bold: bool, text: str) -> tuple[Font, str]:
+    text = one_line(text)
     try:
-        return ImageFont.truetype(_FONTS[bold], size), text
+        # Basic layout: the other one is not in every Pillow, and refuses some texts.
+        return ImageFont.truetype(_FONTS[bold], size, layout_engine=ImageFont.Layout.BASIC), text
     except OSError:
         return ImageFont.load_default(size), text.translate(_STAND_INS)
 

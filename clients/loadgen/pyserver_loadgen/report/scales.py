@@ -133,9 +133,9 @@ def fitting(values: Iterable[float], unit: Unit = _PLAIN) -> LinearScale | LogSc
 
 
 def around_one(ratios: Iterable[float]) -> LinearScale | LogScale:
-    """For ratios: 1 is always on it, with some room on both sides."""
+    """For ratios: 1 is always on it, with some room on both sides. What is beyond a factor of 1000 lies at the ends."""
     told = [ratio for ratio in ratios if math.isfinite(ratio) and ratio > 0] + [0.95, 1.05]
-    low, high = min(told), max(told)
+    low, high = max(min(told), 1e-3), min(max(told), 1e3)
     if high / low >= 3:
         return LogScale(_down_125(low), _up_125(high))
     step = _nice_step(high - low)

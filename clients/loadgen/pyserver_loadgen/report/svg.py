@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from pyserver.errors import one_line
 from pyserver_loadgen.report.charts import Chart
 from pyserver_loadgen.report.layout import WIDTH, Box, Dot, Layout, Line, Mark, dot_corners, lay_out
 
@@ -44,7 +45,7 @@ def _drawn(mark: Mark) -> str:
     weight = ' font-weight="600"' if mark.bold else ""
     place = f'x="{_n(mark.x)}" y="{_n(mark.y)}" font-size="{_n(mark.size)}" text-anchor="{mark.anchor}"'
     halo = " halo" if mark.halo else ""
-    return f'<text class="fill {mark.tone}{halo}" {place}{weight}{turn}>{escape(mark.text)}</text>'
+    return f'<text class="fill {mark.tone}{halo}" {place}{weight}{turn}>{escape(one_line(mark.text))}</text>'
 
 
 def _dot(dot: Dot) -> str:
@@ -62,7 +63,8 @@ def _hover(tip: str) -> str:
 
 
 def _tip(tip: str) -> str:
-    return f"<title>{escape(tip)}</title>" if tip else ""
+    lines = "\n".join(one_line(line) for line in tip.split("\n"))
+    return f"<title>{escape(lines)}</title>" if tip else ""
 
 
 def _n(value: float) -> str:

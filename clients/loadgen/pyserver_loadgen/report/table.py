@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pyserver.errors import one_line
 from pyserver_loadgen.measurement import Report
 from pyserver_loadgen.report.grids import Cell, Grid, grids_of
 from pyserver_loadgen.report.summary import notes_of, subtitle_of, title_of
@@ -22,12 +23,16 @@ _EDGES = 2
 
 def render(report: Report) -> Group:
     """Everything that `pyserver bench` prints at its end, for rich's Console.print."""
-    parts: list[RenderableType] = [Text(title_of(report), style="bold"), Text(subtitle_of(report), style="dim"), Text()]
+    parts: list[RenderableType] = [_line(title_of(report), "bold"), _line(subtitle_of(report), "dim"), Text()]
     for grid in grids_of(report):
-        parts += [Text(grid.title, style="bold"), Fitted(grid)]
-    # Texts, not markup: labels, codes and sentences come from elsewhere.
-    parts += [Text(f"Note: {note}") for note in notes_of(report)]
+        parts += [_line(grid.title, "bold"), Fitted(grid)]
+    parts += [_line(f"Note: {note}") for note in notes_of(report)]
     return Group(*parts)
+
+
+def _line(text: str, style: str = "") -> Text:
+    # No markup, and nothing that moves the cursor: labels, codes and sentences come from elsewhere.
+    return Text(one_line(text), style=style)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pyserver.errors import one_line
 from pyserver_loadgen.measurement import Measurement, Window
 from pyserver_loadgen.report.charts import Axis, Chart, Point, Rule, Series
 from pyserver_loadgen.report.scales import LinearScale, fitting, linear_from_zero
@@ -13,6 +14,8 @@ from pyserver_loadgen.report.units import count_text, rate_text, seconds_text, t
 
 # Windows that can be hovered over; of more, every second, third, …
 _STOPS = 200
+_SHORTEST_S = 1e-6
+_LABEL_LETTERS = 28
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def timelines(measurements: Sequence[Measurement], *, compared: bool) -> list[Ch
         return []
     end = max(stretch.slots[-1].end_s for stretch in stretches)
     axis = Axis("Measured time (s)", LinearScale(0.0, end), grid=False)
-    rules = [Rule("x", s.slots[0].begin_s, s.measurement.label) for s in stretches] if len(stretches) > 1 else []
+    begins = [Rule("x", s.slots[0].begin_s, one_line(s.measurement.label, _LABEL_LETTERS)) for s in stretches]
+    rules = begins if len(begins) > 1 else []
     charts = [_throughput(stretches, axis, rules, compared), _latency(stretches, axis, rules, compared)]
     if any(measurement.failed for measurement in measurements):
         charts.append(_errors(stretches, axis, rules))
@@ -57,7 +61,9 @@ def timelines(measurements: Sequence[Measurement], *, compared: bool) -> list[Ch
 def _placed(measurements: Iterable[Measurement]) -> Iterator[_Stretch]:
     offset = 0.0
     for measurement in measurements:
-        windows = [window for window in measurement.windows if window.length_s > 0]
+        # Shorter ones cannot be seen, and would divide by about zero.
+        windows = [window for window in measurement.windows if window.length_s > _SHORTEST_S]
+        windows.sort(key=lambda window: window.start_s)
         if not windows:
             continue
         first = windows[0].start_s

@@ -43,7 +43,7 @@ def test_in_a_pipe_there_are_plain_lines() -> None:
     ]
     latency = measured().latency
     assert lines[-1].startswith(
-        f"8 in flight: {measured().throughput:,.0f}/s  p50 {latency.percentile(50) * 1e3:.2f} ms"
+        f"8 in flight: {measured().throughput:,.0f}/s, p50 {latency.percentile(50) * 1e3:.2f} ms"
     )
     assert lines[-1].endswith(f"7 of {measured().sent:,} failed")
     assert len(lines) == 5
@@ -54,7 +54,7 @@ def test_on_a_terminal_the_figures_come_as_they_are_measured() -> None:
     assert "\x1b[" in text
     assert "warm-up" in text
     for window in measured().windows:
-        assert f"{window.throughput:,.0f}/s  p50 {window.latency.percentile(50) * 1e3:.2f} ms" in text
+        assert f"{window.throughput:,.0f}/s, p50 {window.latency.percentile(50) * 1e3:.2f} ms" in text
     assert "7 failed" in text
     assert "31 of 31 s" in text
 
@@ -104,3 +104,7 @@ def test_labels_are_not_taken_for_markup() -> None:
 def test_the_small_curve_begins_at_zero() -> None:
     assert curve_text([0, 4, 8]) == "▁▅█"
     assert curve_text([]) == curve_text([0, 0]) == ""
+
+
+def test_labels_cannot_move_the_cursor() -> None:
+    assert "\x1b" not in shown(terminal=False, setting=replace(SETTING, label="\x1b[2Jx\r\x08"))

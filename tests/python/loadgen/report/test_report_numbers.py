@@ -129,7 +129,7 @@ def test_of_many_log_ticks_only_decades_are_written() -> None:
     "values", [[1, 1.1], [0.3, 70], [1e-9, 1e3], [5], [], [0.0], [math.nan, 3.0], [0.02, 0.0200001]]
 )
 def test_every_value_lies_on_its_scale_with_at_least_two_ticks(values: list[float]) -> None:
-    for scale in (fitting(values, MS), linear_from_zero(values, MS), around_one(values)):
+    for scale in (fitting(values, MS), linear_from_zero(values, MS)):
         assert len(scale.ticks()) >= 2
         for value in values:
             if value > 0:
@@ -152,3 +152,17 @@ def test_tick_texts_have_no_rounding_noise() -> None:
         "0.00001",
         "-3",
     ]
+
+
+def test_ratios_lie_around_one() -> None:
+    scale = around_one([0.784, 0.771, 0.797])
+    assert scale.low <= 0.771
+    assert scale.high > 1
+    assert "1" in [tick.text for tick in scale.ticks()]
+    assert isinstance(around_one([0.1, 4]), LogScale)
+
+
+def test_ratios_beyond_a_factor_of_a_thousand_lie_at_the_ends() -> None:
+    scale = around_one([1e-300, 1e300])
+    assert [tick.text for tick in scale.ticks() if tick.text] == ["0.001", "0.01", "0.1", "1", "10", "100", "1,000"]
+    assert (scale.at(1e-300), scale.at(1e300)) == (0, 1)

@@ -114,6 +114,14 @@ def test_markup_in_texts_is_not_taken_for_markup() -> None:
     assert "[bold]y" in printed(report)
 
 
+def test_sentences_of_servers_cannot_move_the_cursor() -> None:
+    report = sample_reports.single()
+    report.measurements[0] = replace(
+        report.measurements[0], label="a\x1b[2Jb", notes=["\r\x08"], error_examples={"UNAVAILABLE": "\x1b]0;title\x07"}
+    )
+    assert set(re.findall(r"[\x00-\x09\x0b-\x1f\x7f]", printed(report))) == set()
+
+
 def test_titles_say_what_was_done_to_whom() -> None:
     assert title_of(sample_reports.sweep()) == "minilm: sweep"
     assert title_of(Report([], "search", {}, {})) == "Highest rate"
