@@ -75,6 +75,7 @@ void SocketConnection::shake_hands() {
   state_ = State::kConnected;
   want(Poller::kReadable);
   on_connected();
+  scope_.owner.on_room(*this);
   flush();
 }
 
@@ -140,10 +141,19 @@ void SocketConnection::on_ready(std::uint32_t readiness) {
 }
 
 void SocketConnection::replace_if_finished() {
-  if ((state_ != State::kConnected && state_ != State::kOpen) || !finished()) return;
-  // A server that ends connections before they can be used is left alone for a while.
-  break_off(unavailable("the server ended the connection"),
-            state_ == State::kOpen ? Then::kReconnectNow : Then::kPause);
+  if (state_ == State::kConnected && finished()) {
+    fail_to_connect(unavailable("it does not speak the protocol that it was asked in"));
+  } else if (state_ == State::kOpen && finished()) {
+    break_off(unavailable("the server ended the connection"), Then::kReconnectNow);
+  }
+}
+
+void SocketConnection::fail(const Status& reason) {
+  if (state_ == State::kOpen) {
+    break_off(reason, Then::kPause);
+  } else {
+    fail_to_connect(reason);
+  }
 }
 
 void SocketConnection::read() {
@@ -153,14 +163,14 @@ void SocketConnection::read() {
       case IoOutcome::kDone: break;
       case IoOutcome::kWantsRead:
       case IoOutcome::kWantsWrite: return;
-      case IoOutcome::kClosed: break_off(on_end(), Then::kPause); return;
-      case IoOutcome::kFailed: break_off(unavailable("the connection broke"), Then::kPause); return;
+      case IoOutcome::kClosed: fail(on_end()); return;
+      case IoOutcome::kFailed: fail(unavailable("the connection broke")); return;
     }
     // The answers in these bytes are there now, however long it takes to look at them.
     scope_.clock.now();
     const Status status = on_bytes(scope_.read_buffer.first(result.bytes));
     if (!status.ok()) {
-      break_off(status, Then::kPause);
+      fail(status);
       return;
     }
   }
@@ -174,7 +184,7 @@ void SocketConnection::flush() {
     std::array<iovec, kPieces> pieces;
     const IoResult result = stream_->write(std::span(pieces).first(out_.front(pieces)));
     if (result.outcome == IoOutcome::kFailed) {
-      break_off(unavailable("the connection broke"), Then::kPause);
+      fail(unavailable("the connection broke"));
       return;
     }
     if (result.outcome != IoOutcome::kDone) {

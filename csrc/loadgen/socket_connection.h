@@ -62,6 +62,7 @@ class SocketConnection : public Connection, private Poller::Watcher {
   void read();
   void want(std::uint32_t readiness);
   void fail_to_connect(const Status& reason);
+  void fail(const Status& reason);
   void replace_if_finished();
 
   State state_ = State::kClosed;

@@ -1,0 +1,207 @@
+"""Connections that break, cannot be opened, or are secured."""
+
+# Servicers take a request and a context, also those that need neither.
+# ruff: noqa: ARG005
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from certificates import Authority
+from conftest import Serve, load, outcome_of, requests_for
+from server_process import RepositoryBuilder, StartServer
+
+from pyserver import _core
+
+
+class BreakableRelay:
+    """Carries bytes between a client and a server until it is told to break every connection."""
+
+    def __init__(self, to: str) -> None:
+        host, port = to.rsplit(":", 1)
+        self._to = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(self._to)
+            self._open += [client, server]
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _carry(one: socket.socket, other: socket.socket) -> None:
+        try:
+            while got := one.recv(65536):
+                other.sendall(got)
+        except OSError:
+            pass
+
+    def break_all(self) -> None:
+        """Every connection that there is now."""
+        broken, self._open = self._open, []
+        for one in broken:
+            one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def close(self) -> None:
+        """Takes no more connections, and breaks those that there are. May be called again."""
+        if self._thread.is_alive():
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._thread.join()
+        self._listener.close()
+        self.break_all()
+
+
+@pytest.fixture
+def relay(serve: Serve) -> Iterator[BreakableRelay]:
+    """Before a server whose method `unary_echo` echoes."""
+    made = BreakableRelay(serve({"unary_echo": lambda request, context: request}))
+    yield made
+    made.close()
+
+
+def test_a_server_that_is_not_there_is_told_as_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    plan = _core.LoadPlan(concurrency=1)
+    run = _core.LoadRun(_core.LoadTarget(address), requests_for("unary_echo"), plan)
+    with pytest.raises(ConnectionError, match=f"cannot connect to {address}: connection refused"):
+        run.start()
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected HOST:PORT"):
+        _core.LoadTarget("nowhere")
+    with pytest.raises(ValueError, match="expected grpc or http"):
+        _core.LoadTarget("127.0.0.1:1", protocol="gopher")
+
+
+def test_a_peer_that_does_not_speak_http2_is_told() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        peer, _ = listener.accept()
+        peer.sendall(b"220 mail.example.com ESMTP\r\n")
+        peer.recv(65536)
+        peer.close()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    run = _core.LoadRun(_core.LoadTarget(address), requests_for("unary_echo"), _core.LoadPlan(concurrency=1))
+    with pytest.raises(ConnectionError, match=f"cannot connect to {address}: "):
+        run.start()
+    thread.join()
+    listener.close()
+
+
+def test_a_broken_connection_fails_its_requests_and_is_opened_again(relay: BreakableRelay) -> None:
+    plan = _core.LoadPlan(
+        arrivals_ns=np.arange(3000, dtype=np.int64) * 1_000_000, duration_s=3, warmup_s=0, window_s=0.1, connections=2
+    )
+    run = _core.LoadRun(_core.LoadTarget(relay.address), requests_for("unary_echo"), plan)
+    run.start()
+    answered = []
+    while not answered:
+        run.wait(0.05)
+        answered = run.windows()
+    relay.break_all()
+    outcome = outcome_of(run)
+    windows = answered + outcome.windows
+    assert sum(window.sent for window in windows) == 3000
+    assert sum(window.answered + window.failed for window in windows) == 3000
+    assert set(outcome.errors) <= {"CONNECTION"}
+    assert outcome.summary.reconnects == 2
+    assert windows[-1].answered == windows[-1].sent == 100
+    assert "connection" in outcome.summary.last_error
+
+
+def test_a_server_that_stays_away_leaves_what_was_due_lost(relay: BreakableRelay) -> None:
+    plan = _core.LoadPlan(
+        arrivals_ns=np.arange(500, dtype=np.int64) * 1_000_000, duration_s=0.5, warmup_s=0, drain_s=0.1
+    )
+    run = _core.LoadRun(_core.LoadTarget(relay.address), requests_for("unary_echo"), plan)
+    run.start()
+    relay.close()
+    outcome = outcome_of(run)
+    assert outcome.sum("sent") == 500
+    assert outcome.sum("lost") > 0
+    assert outcome.sum("answered") + outcome.sum("failed") + outcome.sum("lost") == 500
+    assert "cannot connect" in outcome.summary.last_error
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "authority")
+
+
+def secured(start_server: StartServer, repository: RepositoryBuilder, authority: Authority, *more: str | Path) -> str:
+    repository.identity("echo")
+    certificate = authority.sign("server", "DNS:localhost", "IP:127.0.0.1")
+    server = start_server(
+        repository.root, "--grpc-tls-cert", certificate.chain, "--grpc-tls-key", certificate.key, *more
+    )
+    return server.address
+
+
+def live(target: _core.LoadTarget) -> int:
+    """How many of three questions whether the server lives are answered."""
+    requests = _core.LoadRequests("/inference.GRPCInferenceService/ServerLive", [b""])
+    return load(target, requests, concurrency=1, max_requests=3).sum("answered")
+
+
+def test_tls_is_spoken_and_the_server_verified(
+    start_server: StartServer, repository: RepositoryBuilder, authority: Authority, tmp_path: Path
+) -> None:
+    address = secured(start_server, repository, authority)
+    ca = authority.certificate.read_text()
+    assert live(_core.LoadTarget(address, tls=True, ca_pem=ca)) == 3
+    assert live(_core.LoadTarget(address, tls=True, ca_pem=ca, server_name="localhost")) == 3
+    assert live(_core.LoadTarget(address, tls=True, verify=False)) == 3
+    stranger = Authority(tmp_path / "stranger", "stranger").certificate.read_text()
+    for wrong in (
+        _core.LoadTarget(address, tls=True, ca_pem=ca, server_name="elsewhere"),
+        _core.LoadTarget(address, tls=True, ca_pem=stranger),
+    ):
+        with pytest.raises(ConnectionError, match="TLS handshake failed: certificate verify failed"):
+            live(wrong)
+
+
+def test_a_client_shows_its_certificate(
+    start_server: StartServer, repository: RepositoryBuilder, authority: Authority
+) -> None:
+    address = secured(
+        start_server,
+        repository,
+        authority,
+        "--grpc-tls-client-ca",
+        authority.certificate,
+        "--grpc-tls-require-client-cert",
+    )
+    ca = authority.certificate.read_text()
+    own = authority.sign("client", "DNS:client")
+    target = _core.LoadTarget(
+        address, tls=True, ca_pem=ca, certificate_pem=own.chain.read_text(), key_pem=own.key.read_text()
+    )
+    assert live(target) == 3
+    with pytest.raises(ConnectionError):
+        live(_core.LoadTarget(address, tls=True, ca_pem=ca))
+
+
+def test_a_key_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="TLS: the certificate chain cannot be used"):
+        _core.LoadTarget("127.0.0.1:1", tls=True, certificate_pem="nonsense", key_pem="nonsense")
