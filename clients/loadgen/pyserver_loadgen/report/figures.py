@@ -13,7 +13,7 @@ from pyserver.errors import one_line
 from pyserver_loadgen.histogram import Histogram
 from pyserver_loadgen.measurement import Comparison, ComparisonRow, Measurement, Report, Slo
 from pyserver_loadgen.report.charts import Axis, Chart, Point, Ring, Rule, Series
-from pyserver_loadgen.report.grids import stage_name
+from pyserver_loadgen.report.grids import stage_name, stages_of
 from pyserver_loadgen.report.scales import (
     CategoryScale,
     LinearScale,
@@ -241,7 +241,7 @@ def _interval(row: ComparisonRow) -> str:
 def _ledger(measurements: Sequence[Measurement]) -> Chart | None:
     with_ledger = [m for m in measurements if m.ledger is not None and m.ledger.count]
     told = [(m.label, m.ledger) for m in _spaced(with_ledger, [], _ROWS) if m.ledger is not None]
-    names = [name for name in told[0][1].sums_us if any(ledger.mean_us(name) > 0 for _, ledger in told)] if told else []
+    names = stages_of([ledger for _, ledger in told])
     if not names:
         return None
     spans: dict[str, list[Point]] = {name: [] for name in names}

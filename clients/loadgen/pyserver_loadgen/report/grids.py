@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyserver.errors import one_line
-from pyserver_loadgen.measurement import PERCENTILES, Comparison, Measurement, Report, ServerUse
+from pyserver_loadgen.measurement import PERCENTILES, Comparison, Ledger, Measurement, Report, ServerUse
 from pyserver_loadgen.report.summary import Tone, better_text, interval_text, share_text
 from pyserver_loadgen.report.units import (
     NONE,
@@ -23,6 +23,17 @@ from pyserver_loadgen.report.units import (
     seconds_text,
 )
 from pyserver_loadgen.spellings import duration_text
+
+_STAGES = (
+    "receive_us",
+    "decode_us",
+    "queue_us",
+    "batch_us",
+    "preprocess_us",
+    "execute_us",
+    "postprocess_us",
+    "encode_us",
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +146,7 @@ def _used(
 
 def _ledger(measurements: Sequence[Measurement]) -> Grid:
     told = [measured for measured in measurements if measured.ledger is not None and measured.ledger.count]
-    names = list(dict.fromkeys(name for m in told for name in (m.ledger.sums_us if m.ledger else ())))
+    names = stages_of([measured.ledger for measured in told if measured.ledger is not None])
     columns: list[_Column] = [(stage_name(name).capitalize(), _stage(name)) for name in names]
     columns.append(("Mean batch", lambda m: digits(m.ledger.mean_batch if m.ledger else None)))
     return _by_measurement("Server's ledger (mean of a request)", columns, told)
@@ -143,6 +154,12 @@ def _ledger(measurements: Sequence[Measurement]) -> Grid:
 
 def _stage(name: str) -> Callable[[Measurement], str]:
     return lambda measured: microseconds_text(measured.ledger.mean_us(name) if measured.ledger else None)
+
+
+def stages_of(ledgers: Sequence[Ledger]) -> list[str]:
+    """The fields in which some time was spent, in the order in which a request goes through them; unknown ones last."""
+    names = {name: None for ledger in ledgers for name, sum_us in ledger.sums_us.items() if sum_us > 0}
+    return sorted(names, key=lambda name: _STAGES.index(name) if name in _STAGES else len(_STAGES))
 
 
 def stage_name(field_name: str) -> str:
@@ -178,9 +195,15 @@ def _valued(value: float, unit: str) -> str:
 
 def _verdicts(report: Report) -> Grid:
     grid = Grid("Goals", ["Goal", "Wanted", "Got", "Verdict"], texts=frozenset({0, 1, 2, 3}), answer=True)
+    # What is the same of many runs, as that there were no errors, is one row.
+    alike: dict[tuple[str, str, str, bool], list[str]] = {}
     for verdict in report.verdicts:
-        said = Cell("met", "good") if verdict.met else Cell("missed", "bad")
-        grid.rows.append([Cell(verdict.goal), Cell(verdict.wanted), Cell(verdict.got), said])
+        kind = verdict.goal.split(", ")[0]
+        alike.setdefault((kind, verdict.wanted, verdict.got, verdict.met), []).append(verdict.goal)
+    for (kind, wanted, got, met), goals in alike.items():
+        said = Cell("met", "good") if met else Cell("missed", "bad")
+        goal = goals[0] if len(goals) == 1 else f"{kind}, {len(goals)} runs"
+        grid.rows.append([Cell(goal), Cell(wanted), Cell(got), said])
     return grid
 
 

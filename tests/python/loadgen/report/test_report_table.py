@@ -9,7 +9,7 @@ import pytest
 import sample_reports
 from rich.console import Console
 
-from pyserver_loadgen.measurement import Measurement, Report
+from pyserver_loadgen.measurement import Ledger, Measurement, Report, Verdict
 from pyserver_loadgen.report.grids import Grid, grids_of
 from pyserver_loadgen.report.summary import figures_of, headline, notes_of, subtitle_of, title_of
 from pyserver_loadgen.report.table import render
@@ -75,6 +75,15 @@ def test_the_servers_ledger_and_use() -> None:
     assert "GPU" not in use
 
 
+def test_stages_of_the_ledger_come_in_the_order_of_a_request() -> None:
+    report = sample_reports.single()
+    sums = {"batch_us": 10, "encode_us": 5, "other_us": 1, "preprocess_us": 0, "queue_us": 30, "receive_us": 2}
+    windows = [replace(report.measurements[0].windows[0], ledger=Ledger(sums, 1, 1))]
+    report.measurements[0] = replace(report.measurements[0], windows=windows)
+    grid = grid_of(report, "Server's ledger")
+    assert grid.columns == ["Setting", "Receive", "Queue", "Batch", "Encode", "Other", "Mean batch"]
+
+
 def test_the_comparison_has_ratios_and_intervals() -> None:
     assert row_of(sample_reports.compared(), "A: ") == {
         "Measure": "throughput",
@@ -92,6 +101,16 @@ def test_verdicts_come_last() -> None:
     text = printed(sample_reports.single())
     assert re.search(r"errors +none +40 UNAVAILABLE +missed\s*$", text)
     assert re.search(r"p99 latency, 2,000/s +≤ 15 ms +13\.2 ms +met", text)
+
+
+def test_verdicts_that_are_alike_are_one_row() -> None:
+    good = [Verdict(f"errors, A {n}", "none", "none", True) for n in range(3)]
+    bad = Verdict("errors, B 1", "none", "3 UNAVAILABLE", False)
+    rows = grid_of(replace(sample_reports.single(), verdicts=[*good, bad]), "Goals").rows
+    assert [[cell.text for cell in row] for row in rows] == [
+        ["errors, 3 runs", "none", "none", "met"],
+        ["errors, B 1", "none", "3 UNAVAILABLE", "missed"],
+    ]
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
