@@ -572,13 +572,13 @@ class LoadSummary:
         """A sentence for each kind of error."""
 
 class LoadRun:
-    """One run. Its threads never hold the GIL. Thread-safe."""
+    """One run. Its threads never hold the GIL. Thread-safe. One that is dropped is abandoned."""
 
     def __init__(self, target: LoadTarget, requests: LoadRequests, plan: LoadPlan) -> None:
         """Raises ValueError where plan and requests do not fit together."""
 
     def start(self) -> None:
-        """Connects; the load begins when it returns. Raises ConnectionError with the reason. Once."""
+        """Connects; the load begins when it returns. Raises ConnectionError with the reason. Once. Releases the GIL."""
 
     def wait(self, timeout_s: float) -> bool:
         """True when the run has ended; waits for that. Releases the GIL."""

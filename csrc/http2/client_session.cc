@@ -138,6 +138,7 @@ Http2ClientSession::Http2ClientSession() : state_(std::make_unique<State>()) {}
 Http2ClientSession::~Http2ClientSession() = default;
 
 Result<StreamId> Http2ClientSession::open(const Http2RequestHead& head, ClientExchange& exchange) {
+  if (going_away()) return internal_error("the connection takes no more requests");
   nghttp2_data_provider body{};
   body.source.ptr = &exchange;
   body.read_callback = State::next_body_frame;

@@ -51,7 +51,9 @@ Result<std::unique_ptr<LoadRun>> LoadRun::create(LoadTarget target, std::shared_
   if (target.protocol == TransportProtocol::kHttp1 && plan.concurrency) {
     plan.connections = std::max(plan.connections, *plan.concurrency);
   }
-  return std::unique_ptr<LoadRun>(new LoadRun(std::move(target), std::move(requests), std::move(plan)));
+  std::unique_ptr<LoadRun> run(new LoadRun(std::move(target), std::move(requests), std::move(plan)));
+  PYSERVER_RETURN_IF_ERROR(run->make_workers());
+  return run;
 }
 
 LoadRun::LoadRun(LoadTarget target, std::shared_ptr<const LoadRequests> requests, LoadPlan plan)
@@ -63,33 +65,49 @@ LoadRun::LoadRun(LoadTarget target, std::shared_ptr<const LoadRequests> requests
       board_(plan_.threads) {}
 
 LoadRun::~LoadRun() {
-  stop();
+  order(RunOrder::kAbandon);
   join();
 }
 
-Status LoadRun::start() {
-  const Worker::Scope scope{target_, *requests_, plan_, *grpc_head_, http1_head_, board_, stopping_};
+Status LoadRun::make_workers() {
+  const Worker::Scope scope{target_, *requests_, plan_, *grpc_head_, http1_head_, board_, order_};
   for (std::size_t index = 0; index < plan_.threads; ++index) {
     Result<std::unique_ptr<Worker>> worker = Worker::create(scope, index);
     if (!worker.ok()) return worker.status();
     workers_.push_back(*std::move(worker));
   }
-  {
-    const SignalsBlocked blocked;
-    for (const std::unique_ptr<Worker>& worker : workers_) {
-      threads_.emplace_back([&worker = *worker] { worker.run(); });
-      ::pthread_setname_np(threads_.back().native_handle(), concat("loadgen-", threads_.size()).c_str());
-    }
-  }
-  const Status connected = board_.await_connected();
+  return {};
+}
+
+Status LoadRun::start() {
+  if (started_.exchange(true)) return failed_precondition("the run was started before");
+  const Status started = start_threads();
+  const Status connected = started.ok() ? board_.await_connected() : started;
   if (!connected.ok()) join();
   return connected;
 }
 
+Status LoadRun::start_threads() {
+  const SignalsBlocked blocked;
+  try {
+    for (const std::unique_ptr<Worker>& worker : workers_) {
+      threads_.emplace_back([&worker = *worker] { worker.run(); });
+      ::pthread_setname_np(threads_.back().native_handle(), concat("loadgen-", threads_.size()).c_str());
+    }
+  } catch (const std::system_error& error) {
+    const Status status = resource_exhausted(concat("no thread for the load: ", std::string(error.what())));
+    board_.call_off(status);
+    return status;
+  }
+  return {};
+}
+
 bool LoadRun::wait(std::chrono::nanoseconds patience) { return board_.await_end(patience); }
 
-void LoadRun::stop() {
-  stopping_.store(true, std::memory_order_relaxed);
+void LoadRun::stop() { order(RunOrder::kStop); }
+
+void LoadRun::order(RunOrder order) {
+  order_.store(order, std::memory_order_relaxed);
   for (const std::unique_ptr<Worker>& worker : workers_) worker->wake();
 }
 

@@ -22,6 +22,13 @@ Status RunBoard::await_connected() {
   return problem_;
 }
 
+void RunBoard::call_off(const Status& reason) {
+  const std::lock_guard lock(mutex_);
+  problem_ = reason;
+  decided_ = true;
+  changed_.notify_all();
+}
+
 void RunBoard::hand_over(std::size_t worker, std::vector<std::unique_ptr<Window>> windows) {
   const std::lock_guard lock(mutex_);
   for (std::unique_ptr<Window>& window : windows) outboxes_[worker].windows.push_back(std::move(window));

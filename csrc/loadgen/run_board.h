@@ -33,6 +33,8 @@ class RunBoard {
   std::optional<Nanos> report_and_await_start(const Status& connected);
   // Waits for all reports. Where all are OK the run starts; else the first problem, and no worker starts.
   Status await_connected();
+  // Instead: no worker starts, for this reason.
+  void call_off(const Status& reason);
 
   void hand_over(std::size_t worker, std::vector<std::unique_ptr<Window>> windows);
   // The worker's last word. `last_moment`: of the load's end and of its last answer, the later.

@@ -75,6 +75,9 @@ void SocketConnection::shake_hands() {
   state_ = State::kConnected;
   want(Poller::kReadable);
   on_connected();
+  flush();
+  // With TLS, what the server said first may have come with the end of the handshake, and nobody would tell of it.
+  read();
   scope_.owner.on_room(*this);
   flush();
 }

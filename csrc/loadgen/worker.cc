@@ -87,13 +87,13 @@ Status Worker::connect() {
   while (true) {
     for (const auto& connection : connections_) PYSERVER_RETURN_IF_ERROR(connection->problem());
     if (std::ranges::all_of(connections_, [](const auto& connection) { return connection->open(); })) return {};
-    if (scope_.stopping.load(std::memory_order_relaxed)) return cancelled("the run was stopped");
+    if (order() != RunOrder::kGo) return cancelled("the run was stopped");
     wait(kNeverNanos);
   }
 }
 
 bool Worker::load_has_ended(Nanos now) const noexcept {
-  if (now >= scope_.plan.end() || scope_.stopping.load(std::memory_order_relaxed)) return true;
+  if (now >= scope_.plan.end() || order() != RunOrder::kGo) return true;
   // Without arrivals there may still be some time to pass; with a number of requests there is none.
   return schedule_.exhausted(now) && (!schedule_.open_loop() || scope_.plan.max_requests);
 }
@@ -119,8 +119,8 @@ void Worker::send_load() {
 void Worker::drain() {
   phase_ = Phase::kDraining;
   const Nanos patience = clock_.last() + scope_.plan.drain;
-  const bool stopped = scope_.stopping.load(std::memory_order_relaxed);
-  while (clock_.last() < patience) {
+  while (clock_.last() < patience && order() != RunOrder::kAbandon) {
+    const bool stopped = order() != RunOrder::kGo;
     if (!stopped) send_arrivals(load_end_);
     if (recorder_.in_flight() == 0 && (stopped || !arrivals_wait(load_end_))) break;
     wait(patience);

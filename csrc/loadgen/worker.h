@@ -16,6 +16,12 @@
 
 namespace pyserver::loadgen {
 
+enum class RunOrder {
+  kGo,
+  kStop,     // send nothing new, wait for what is in flight
+  kAbandon,  // nobody wants to know any more
+};
+
 class Worker final : private ConnectionOwner {
  public:
   // All must outlive the worker.
@@ -26,7 +32,7 @@ class Worker final : private ConnectionOwner {
     const Http2RequestHead& grpc_head;
     const std::string& http1_head;
     RunBoard& board;
-    const std::atomic<bool>& stopping;
+    const std::atomic<RunOrder>& order;
   };
   // `index` of `plan.threads`. RESOURCE_EXHAUSTED where the system has no more file descriptors.
   static Result<std::unique_ptr<Worker>> create(const Scope& scope, std::size_t index);
@@ -34,7 +40,7 @@ class Worker final : private ConnectionOwner {
 
   // The thread's work; returns when the run is over.
   void run();
-  // `stopping` was set. Any thread.
+  // There is a new order. Any thread.
   void wake() noexcept { poller_->wake(); }
 
  private:
@@ -60,6 +66,7 @@ class Worker final : private ConnectionOwner {
   // Until something happens, but not beyond `until`.
   void wait(Nanos until);
   void tick(Nanos now);
+  RunOrder order() const noexcept { return scope_.order.load(std::memory_order_relaxed); }
   bool load_has_ended(Nanos now) const noexcept;
   bool arrivals_wait(Nanos now) const noexcept { return schedule_.open_loop() && schedule_.next_due() <= now; }
 

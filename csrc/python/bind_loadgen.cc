@@ -178,6 +178,7 @@ void start(RunHolder& holder) {
     py::gil_scoped_release release;
     status = holder.run->start();
   }
+  if (status.code() == StatusCode::kFailedPrecondition) throw_unless_ok(status);
   if (!status.ok()) raise_connection_error(status);
 }
 
