@@ -1,7 +1,8 @@
 """The reported figures against a server whose delays are known: to 2 %.
 
 What is expected is what the server really took (it keeps a record), and the way there and back, which a blocking socket
-with a stopwatch measures. A machine that does other things meanwhile disturbs both: each test has three tries.
+with a stopwatch measures. All of it runs with real-time priority where that is allowed (root); elsewhere a machine that
+does other things disturbs it, so each test has three tries.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def test_a_fixed_delay(start_delay_server: StartDelayServer, schedule: ClosedLoo
     def attempt() -> None:
         way_s = way_of(server, 200, 0.0 if isinstance(schedule, ClosedLoop) else 0.005)
         measured, taken = server.measure(Setting(schedule, duration_s=5, warmup_s=0))
-        check_percentiles(measured, taken, way_s, (1, 50, 90, 99))
+        check_percentiles(measured, taken, way_s, (50, 90, 99))
         assert np.median(taken) == pytest.approx(0.005, rel=WITHIN)
 
     repeated(attempt)
@@ -82,7 +83,7 @@ def test_a_mix_of_quick_and_slow(start_delay_server: StartDelayServer) -> None:
         way_s = way_of(server, 200)
         measured, taken = server.measure(Setting(ClosedLoop(1), duration_s=8, warmup_s=0))
         # Four fifths are quick: p50 is of these, p90 and p99 of the slow ones.
-        check_percentiles(measured, taken, way_s, (10, 50, 90, 99))
+        check_percentiles(measured, taken, way_s, (50, 90, 99))
         slow = 1 - measured.latency.fraction_within(0.025)
         assert slow == pytest.approx(float((taken > 0.025).mean()), abs=1e-9)
 
