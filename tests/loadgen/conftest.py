@@ -87,7 +87,7 @@ StartDelayServer = Callable[..., DelayServer]
 
 @pytest.fixture(scope="session", autouse=True)
 def before_others() -> Iterator[None]:
-    """Runs client and server before everything else that the machine does, where this user may: delays are exact then."""
+    """Runs client and server before everything else on the machine, where this user may: delays are exact then."""
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
     yield
