@@ -102,12 +102,16 @@ def curves_of(report: Report) -> list[Curve]:
 
 
 def _spaced(measurements: Sequence[Measurement], always: Sequence[Measurement], most: int) -> list[Measurement]:
-    """At most so many of them, evenly spaced, and those that are wanted always."""
+    """At most so many of them: evenly spaced ones, and those that are wanted always."""
     if len(measurements) <= most:
         return list(measurements)
-    free = most - len(always)
-    places = {round(i * (len(measurements) - 1) / (free - 1)) for i in range(free)}
-    return [m for i, m in enumerate(measurements) if i in places or any(m is other for other in always)]
+    wanted = {i for i, measured in enumerate(measurements) if any(measured is other for other in always)}
+    # Those that are wanted may be among the evenly spaced ones, or not.
+    for free in range(most, most - len(wanted) - 1, -1):
+        places = wanted | {round(i * (len(measurements) - 1) / (free - 1)) for i in range(free)}
+        if len(places) <= most:
+            break
+    return [measurements[place] for place in sorted(places)]
 
 
 def _cdf(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:

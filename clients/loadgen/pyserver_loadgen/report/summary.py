@@ -124,9 +124,8 @@ def notes_of(report: Report) -> list[str]:
         lag = measured.lag
         # Where sending alone takes a large share, it is the generator that is slow, and not the server.
         if measured.succeeded and lag.count and lag.percentile(99) > _LATE * measured.latency.percentile(99):
-            told.append(
-                f"requests were sent late (p99 {seconds_text(lag.percentile(99))}): the latencies hold that time"
-            )
+            late = seconds_text(lag.percentile(99))
+            told.append(f"sent late (p99 {late}), which the latencies hold: the generator or its machine was busy")
         notes += [f"{measured.label}: {text}" for text in dict.fromkeys(told)]
     return notes + (list(report.comparison.notes) if report.comparison is not None else [])
 
