@@ -27,8 +27,6 @@ Status GrpcConnection::on_bytes(std::span<const std::byte> bytes) {
   return {};
 }
 
-Status GrpcConnection::on_end() { return unavailable("the server closed the connection"); }
-
 void GrpcConnection::on_broken(std::string_view sentence) {
   fail_all(sentence);
   session_.reset();

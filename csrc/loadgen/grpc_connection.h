@@ -35,7 +35,7 @@ class GrpcConnection : public SocketConnection {
  private:
   void on_connected() final;
   Status on_bytes(std::span<const std::byte> bytes) final;
-  Status on_end() final;
+  bool ends_well() final { return idle(); }
   void on_broken(std::string_view sentence) final;
   bool finished() const noexcept final;
   void produce(OutputQueue& out, std::size_t enough) final;

@@ -98,9 +98,9 @@ void Http1Connection::tell() {
   }
 }
 
-Status Http1Connection::on_end() {
+bool Http1Connection::ends_well() {
   if (busy_ && reader_.end()) tell();
-  return unavailable("the server closed the connection");
+  return !busy_;
 }
 
 void Http1Connection::on_broken(std::string_view sentence) {

@@ -27,7 +27,7 @@ class Http1Connection final : public SocketConnection {
  private:
   void on_connected() override;
   Status on_bytes(std::span<const std::byte> bytes) override;
-  Status on_end() override;
+  bool ends_well() override;
   void on_broken(std::string_view sentence) override;
   bool finished() const noexcept override { return closing_; }
   void produce(OutputQueue& out, std::size_t enough) override;

@@ -34,7 +34,7 @@ void SocketConnection::try_next_address() {
   while (next_address_ < scope_.target.addresses.size()) {
     Result<Socket> socket = begin_connect(scope_.target.addresses[next_address_++]);
     if (!socket.ok()) {
-      problem_ = socket.status();
+      last_refusal_ = socket.status();
       continue;
     }
     state_ = State::kConnecting;
@@ -42,13 +42,13 @@ void SocketConnection::try_next_address() {
     want(Poller::kWritable);
     return;
   }
-  fail_to_connect(problem_);
+  fail_to_connect(last_refusal_);
 }
 
 void SocketConnection::continue_connecting() {
   const Status outcome = connect_outcome(fd_);
   if (!outcome.ok()) {
-    problem_ = outcome;
+    last_refusal_ = outcome;
     scope_.poller.unwatch(std::exchange(fd_, -1));
     connecting_ = Socket();
     try_next_address();
@@ -151,6 +151,14 @@ void SocketConnection::replace_if_finished() {
   }
 }
 
+void SocketConnection::end() {
+  if (state_ == State::kOpen && ends_well()) {
+    break_off(unavailable("the server closed the connection"), Then::kReconnectNow);
+  } else {
+    fail(unavailable("the server closed the connection"));
+  }
+}
+
 void SocketConnection::fail(const Status& reason) {
   if (state_ == State::kOpen) {
     break_off(reason, Then::kPause);
@@ -166,7 +174,7 @@ void SocketConnection::read() {
       case IoOutcome::kDone: break;
       case IoOutcome::kWantsRead:
       case IoOutcome::kWantsWrite: return;
-      case IoOutcome::kClosed: fail(on_end()); return;
+      case IoOutcome::kClosed: end(); return;
       case IoOutcome::kFailed: fail(unavailable("the connection broke")); return;
     }
     // The answers in these bytes are there now, however long it takes to look at them.

@@ -31,8 +31,8 @@ class SocketConnection : public Connection, private Poller::Watcher {
   virtual void on_connected() = 0;
   // Not OK: the connection cannot go on.
   virtual Status on_bytes(std::span<const std::byte> bytes) = 0;
-  // The server has closed its side; what that means for requests in flight.
-  virtual Status on_end() = 0;
+  // The server has closed its side. Whether it may do that now, as it is nothing that anybody suffers from.
+  virtual bool ends_well() = 0;
   // The connection is gone: what is in flight fails.
   virtual void on_broken(std::string_view sentence) = 0;
   // It has ended in good order, and another is needed: asked after all that may change it.
@@ -63,11 +63,13 @@ class SocketConnection : public Connection, private Poller::Watcher {
   void want(std::uint32_t readiness);
   void fail_to_connect(const Status& reason);
   void fail(const Status& reason);
+  void end();
   void replace_if_finished();
 
   State state_ = State::kClosed;
   std::size_t next_address_ = 0;
-  Socket connecting_;  // until it is connected
+  Status last_refusal_;  // of the address before
+  Socket connecting_;    // until it is connected
   std::unique_ptr<ByteStream> stream_;
   int fd_ = -1;  // what is watched
   std::uint32_t wanted_ = 0;

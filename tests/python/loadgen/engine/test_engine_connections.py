@@ -83,6 +83,13 @@ def test_a_server_that_is_not_there_is_told_as_a_sentence() -> None:
         run.start()
 
 
+def test_all_addresses_of_a_name_are_tried(serve: Serve) -> None:
+    # "localhost" may stand for ::1 as well, where nobody listens.
+    port = serve({"unary_echo": lambda request, context: request}).rsplit(":", 1)[1]
+    outcome = load(_core.LoadTarget(f"localhost:{port}"), requests_for("unary_echo"), concurrency=2, max_requests=4)
+    assert outcome.sum("answered") == 4
+
+
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="expected HOST:PORT"):
         _core.LoadTarget("nowhere")
