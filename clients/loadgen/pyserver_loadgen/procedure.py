@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pyserver.errors import ConfigError
 from pyserver_loadgen.choice import Choice
 from pyserver_loadgen.comparison import alternate, compare_rounds, compare_saved
-from pyserver_loadgen.goals import Goals, slo_verdict
+from pyserver_loadgen.goals import Goals, keeps_up, slo_verdict
 from pyserver_loadgen.measurement import Comparison, Measurement, Report, Slo, Verdict
 from pyserver_loadgen.mlperf import measure_scenario
 from pyserver_loadgen.run import Run
 from pyserver_loadgen.search import Search
-from pyserver_loadgen.spellings import duration_text
+from pyserver_loadgen.spellings import duration_text, rate_text
 from pyserver_loadgen.stability import Stable, stability_verdict
 from pyserver_loadgen.sweep import knee, sweep
 
@@ -62,6 +62,8 @@ def measure(choice: Choice, means: Means, report: Report) -> None:
         report.verdicts = _verdicts(report.measurements, means.goals)
     for measured in report.measurements:
         measured.notes += client_notes(measured)
+        if choice.kind != "mlperf":
+            measured.notes += load_notes(measured)
 
 
 def compare_with(saved: Report, name: str, report: Report, slos: Sequence[Slo]) -> Comparison:
@@ -76,11 +78,23 @@ def check_comparable(saved: Report, name: str) -> None:
 
 def client_notes(measured: Measurement) -> list[str]:
     """Where the load generator itself may be what was measured; the report tells of late requests on its own."""
-    if measured.client_cores <= _BUSY * measured.threads:
+    notes = []
+    if measured.client_cores > _BUSY * measured.threads:
+        notes.append(
+            f"the load generator was busy ({measured.client_cores:.2f} cores on {measured.threads} threads): "
+            "more --threads and --connections may show more of the server"
+        )
+    return notes
+
+
+def load_notes(measured: Measurement) -> list[str]:
+    """Where the figures depend on how long one measured."""
+    steady = measured.rate is not None and measured.succeeded and not measured.stopped
+    if not steady or keeps_up(measured):
         return []
     return [
-        f"the load generator was busy ({measured.client_cores:.2f} cores on {measured.threads} threads): "
-        "more --threads and --connections may show more of the server"
+        f"the server does not keep up: {rate_text(measured.throughput)} were answered of "
+        f"{rate_text(measured.offered_rate)} that were due, so latencies grow for as long as one measures"
     ]
 
 

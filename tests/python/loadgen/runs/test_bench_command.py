@@ -18,6 +18,10 @@ import pytest
 from server_process import RepositoryBuilder, ServerProcess
 
 from pyserver.client import Client
+from pyserver_loadgen.measure import measure, target
+from pyserver_loadgen.run import Setting
+from pyserver_loadgen.schedules import ClosedLoop
+from pyserver_loadgen.sweep import sweep
 
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 SHORT = ("--duration", "0.3s", "--warmup", "0.1s")
@@ -166,6 +170,15 @@ def test_a_recording_is_replayed(bench: Bench, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (measured,) = written(tmp_path / "report.json")["measurements"]
     assert measured["results"]["answered"] == 20
+
+
+def test_python_measures_in_one_call(server: ServerProcess) -> None:
+    measured = measure(server.address, "echo", Setting(ClosedLoop(2), duration_s=0.2, warmup_s=0))
+    assert measured.succeeded > 0
+    assert measured.latency.percentile(99) > 0
+    with target(server.address, "echo", protocol="oip") as runner:
+        both = sweep(runner, Setting(ClosedLoop(1), duration_s=0.1, warmup_s=0), [1, 2], lambda n: ClosedLoop(int(n)))
+    assert all(one.succeeded and not one.errors for one in both)
 
 
 def test_answers_are_compared_with_the_first_ones(bench: Bench) -> None:

@@ -111,6 +111,13 @@ def test_a_saved_report_of_one_setting_is_compared_with() -> None:
         check_comparable(report_of(SimulatedServer(0.001), concurrency="1,2"), "old.json")
 
 
+def test_a_server_that_falls_behind_is_told() -> None:
+    (behind,) = report_of(SimulatedServer(0.001), rate="2000").measurements
+    assert "the server does not keep up: 1,000/s were answered of" in behind.notes[-1]
+    (kept_up,) = report_of(SimulatedServer(0.001), rate="500").measurements
+    assert kept_up.notes == []
+
+
 def test_a_client_that_is_busy_is_told() -> None:
     seen = SimulatedServer(0.001)(Setting(choose(Wishes()).setting.schedule, duration_s=10))
     assert client_notes(replace(seen, client_cpu_s=1)) == []
