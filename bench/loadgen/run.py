@@ -21,8 +21,8 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-# The servers, the messages and the way of keeping results are those of the measurement of overhead.
-sys.path.insert(0, str(HERE.parent / "overhead"))
+# The servers and the messages are those of the measurement of overhead; what benchmarks share lies in bench/support.
+sys.path[:0] = [str(HERE.parent / "support"), str(HERE.parent / "overhead")]
 
 import messages  # noqa: E402
 import record  # noqa: E402
