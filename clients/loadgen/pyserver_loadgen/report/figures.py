@@ -197,7 +197,7 @@ def _throughput_latency(report: Report, answered: Sequence[Measurement]) -> Char
 
 def _special_points(report: Report) -> Iterable[Ring]:
     named: dict[int, list[str]] = {}
-    for index, name in ((report.knee, "knee"), (report.found, "highest rate that meets the goal")):
+    for index, name in ((report.knee, "knee"), (report.found, "found")):
         if index is not None and report.measurements[index].succeeded:
             named.setdefault(index, []).append(name)
     for index, names in named.items():

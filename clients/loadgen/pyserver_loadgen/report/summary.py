@@ -34,8 +34,11 @@ def title_of(report: Report) -> str:
         "compare": "comparison",
         "mlperf": "MLPerf scenario",
     }
-    name = str(report.model.get("name") or "")
-    return f"{name}: {kinds[report.kind]}" if name else kinds[report.kind].capitalize()
+    name, kind = str(report.model.get("name") or ""), kinds[report.kind]
+    # Of two servers that were measured in turns the subtitle tells.
+    if report.comparison is not None and report.kind != "compare":
+        kind += f", compared with {report.comparison.a}"
+    return f"{name}: {kind}" if name else kind[0].upper() + kind[1:]
 
 
 def subtitle_of(report: Report) -> str:
@@ -122,10 +125,12 @@ def notes_of(report: Report) -> list[str]:
         if measured.reconnects:
             told.append(f"connections were opened again {count_text(measured.reconnects)} times")
         lag = measured.lag
-        # Where sending alone takes a large share, it is the generator that is slow, and not the server.
+        # Latencies that are not the server's alone must not be taken for its own.
         if measured.succeeded and lag.count and lag.percentile(99) > _LATE * measured.latency.percentile(99):
             late = seconds_text(lag.percentile(99))
-            told.append(f"sent late (p99 {late}), which the latencies hold: the generator or its machine was busy")
+            told.append(
+                f"sent late (p99 {late}): connections were full, or this machine was busy; latencies hold that time"
+            )
         notes += [f"{measured.label}: {text}" for text in dict.fromkeys(told)]
     return notes + (list(report.comparison.notes) if report.comparison is not None else [])
 

@@ -175,7 +175,7 @@ def test_a_search_goes_by_rate_and_marks_what_it_found() -> None:
     chart = named(report)["throughput-latency"]
     xs = [point.x for point in chart.series[0].points]
     assert xs == sorted(xs)
-    assert [ring.text for ring in chart.rings] == ["highest rate that meets the goal: 64 in flight"]
+    assert [ring.text for ring in chart.rings] == ["found: 64 in flight"]
 
 
 def test_the_rounds_of_a_comparison_are_one_curve_a_side() -> None:

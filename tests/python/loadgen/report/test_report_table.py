@@ -9,7 +9,7 @@ import pytest
 import sample_reports
 from rich.console import Console
 
-from pyserver_loadgen.measurement import Ledger, Measurement, Report, Verdict
+from pyserver_loadgen.measurement import Comparison, Ledger, Measurement, Report, Verdict
 from pyserver_loadgen.report.grids import Grid, grids_of
 from pyserver_loadgen.report.summary import figures_of, headline, notes_of, subtitle_of, title_of
 from pyserver_loadgen.report.table import render
@@ -144,6 +144,8 @@ def test_sentences_of_servers_cannot_move_the_cursor() -> None:
 def test_titles_say_what_was_done_to_whom() -> None:
     assert title_of(sample_reports.sweep()) == "minilm: sweep"
     assert title_of(Report([], "search", {}, {})) == "Highest rate"
+    saved = replace(sample_reports.single(), comparison=Comparison("monday.json", "now", 1, []))
+    assert title_of(saved) == "minilm: load test, compared with monday.json"
     assert subtitle_of(sample_reports.sweep()) == "127.0.0.1:8001, Predict · 7 settings · 2026-11-21T17:30:00+00:00"
     assert "127.0.0.1:8001, Predict against 127.0.0.1:9001, OIP" in subtitle_of(sample_reports.compared())
 
