@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ class BreakableRelay:
         self._to = (host, int(port))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._open: list[socket.socket] = []
+        self._open: list[tuple[socket.socket, threading.Thread]] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -38,9 +39,10 @@ class BreakableRelay:
             except OSError:
                 return
             server = socket.create_connection(self._to)
-            self._open += [client, server]
             for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+                carrier = threading.Thread(target=self._carry, args=(one, other))
+                carrier.start()
+                self._open.append((one, carrier))
 
     @staticmethod
     def _carry(one: socket.socket, other: socket.socket) -> None:
@@ -53,8 +55,11 @@ class BreakableRelay:
     def break_all(self) -> None:
         """Every connection that there is now."""
         broken, self._open = self._open, []
-        for one in broken:
-            one.shutdown(socket.SHUT_RDWR)
+        for one, _ in broken:
+            with contextlib.suppress(OSError):  # the other side may have ended it
+                one.shutdown(socket.SHUT_RDWR)
+        for one, carrier in broken:
+            carrier.join()
             one.close()
 
     def close(self) -> None:
