@@ -51,6 +51,8 @@ def bench(context: typer.Context, **given: Any) -> int:
         raise ConfigError("MODEL is missing: say which model to measure (only --protocol raw needs none)")
     if options.against and options.in_process is not None:
         raise ConfigError("--against and --in-process are two comparisons: give one")
+    if options.against and options.server_pid:
+        raise ConfigError("--server-pid names one server, and --against has two: who listens at them is watched")
     for option, path in options.files.items():
         # Now, not after an hour of measuring.
         if not path.absolute().parent.is_dir():

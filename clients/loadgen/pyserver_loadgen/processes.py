@@ -41,6 +41,11 @@ def is_local(host: str) -> bool:
     return False
 
 
+def exists(pid: int) -> bool:
+    """Whether there is such a process."""
+    return (_PROC / str(pid)).is_dir()
+
+
 def with_descendants(pids: Iterable[int]) -> list[int]:
     """These processes and all that they started: servers have workers that do not listen."""
     children: dict[int, list[int]] = {}

@@ -12,50 +12,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pyserver.errors import ConfigError
-from pyserver_loadgen.histogram import Histogram, bucket_bounds
-from pyserver_loadgen.measurement import Ledger, Measurement, ServerUse, Window
-from pyserver_loadgen.schedules import ClosedLoop, Replay, Schedule
+from pyserver_loadgen.measurement import Measurement, ServerUse, Window
+from pyserver_loadgen.results import measurement_of, window_of
+from pyserver_loadgen.schedules import ClosedLoop, Replay
+from pyserver_loadgen.setting import Setting
 
-_NS = 1e-9
+__all__ = ["Listener", "Load", "Run", "Runner", "Setting", "Subject", "Until", "Watch", "engine_subject", "plan_of"]
+
 _POLL_S = 0.1
 # On each connection. The engine never asks for more than the server allows; an open loop should find no other limit.
 _LEAST_IN_FLIGHT = 100
 _MOST_IN_FLIGHT = 10_000
 
 Until = Callable[[Sequence[Window]], bool]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How one run asks. Times in seconds."""
-
-    schedule: Schedule
-    duration_s: float = 10.0
-    warmup_s: float = 1.0
-    max_requests: int | None = None  # ends the run when so many were sent after the warm-up
-    connections: int = 1
-    threads: int = 1
-    timeout_s: float | None = None
-    drain_s: float = 10.0  # how long answers are awaited after the end
-    seed: int = 0
-    bodies: npt.NDArray[np.int32] | None = None  # which body the n-th request has; None: in turn
-    random_bodies: bool = False  # drawn with replacement instead of in turn
-    label: str = ""
-    window_s: float | None = None  # length of the windows; None: a second, and of short runs a tenth
-
-    @property
-    def window_length_s(self) -> float:
-        """Of the windows into which the run is divided."""
-        if self.window_s is not None:
-            return self.window_s
-        return 1.0 if self.duration_s >= 10 else max(self.duration_s / 10, 0.01)
 
 
 class Load(Protocol):
@@ -108,9 +84,12 @@ class Subject:
     load: Callable[[Mapping[str, Any]], Load]  # from the keyword arguments of LoadPlan
     pool: int = 1  # how many different bodies there are
     watch: Watch | None = None
+    in_process: bool = False  # what the watch sees of CPU time has the engine's own in it
 
 
-def engine_subject(target: Any, requests: Any, name: str, *, pool: int = 1, watch: Watch | None = None) -> Subject:
+def engine_subject(
+    target: Any, requests: Any, name: str, *, pool: int = 1, watch: Watch | None = None, in_process: bool = False
+) -> Subject:
     """A subject of the native engine, of a LoadTarget and LoadRequests."""
     from pyserver import _core
 
@@ -121,7 +100,7 @@ def engine_subject(target: Any, requests: Any, name: str, *, pool: int = 1, watc
             raise ConfigError(str(error)) from None
         return made
 
-    return Subject(name, load, pool, watch)
+    return Subject(name, load, pool, watch, in_process)
 
 
 class Runner:
@@ -143,6 +122,8 @@ class Runner:
         windows, server, stopped = self._follow(load, setting, until)
         measurement = measurement_of(setting, self._subject.name, windows, load.summary(), stopped)
         measurement.server = server
+        if server is not None and server.cpu_s is not None and self._subject.in_process:
+            measurement.server = replace(server, cpu_s=max(0.0, server.cpu_s - measurement.client_cpu_s))
         if self._listener:
             self._listener.end(measurement)
         return measurement
@@ -255,74 +236,3 @@ def _bodies(setting: Setting, bodies: npt.NDArray[np.int32]) -> npt.NDArray[np.i
         # The warm-up repeats the recording's beginning.
         return np.concatenate([bodies[: setting.schedule.warmup_count(setting.warmup_s)], bodies])
     return bodies
-
-
-def window_of(told: Any) -> Window:
-    """Of a LoadWindow."""
-    return Window(
-        start_s=told.start_ns * _NS,
-        length_s=told.length_ns * _NS,
-        warmup=told.warmup,
-        sent=told.sent,
-        answered=told.answered,
-        failed=told.failed,
-        lost=told.lost,
-        errors=dict(told.errors),
-        request_bytes=told.request_bytes,
-        response_bytes=told.response_bytes,
-        latency=Histogram.from_buckets(told.latency, told.latency_sum_ns, told.latency_max_ns),
-        lag=_lag(told),
-        ledger=Ledger(dict(told.ledger), told.ledger_count, told.ledger_batch_rows) if told.ledger_count else None,
-    )
-
-
-def _lag(told: Any) -> Histogram:
-    # The engine keeps no sum of the lags: the middles of the buckets give it within 0.4 %.
-    if not told.lag:
-        return Histogram()
-    pairs = np.asarray(told.lag, dtype=np.int64)
-    low, width = bucket_bounds(pairs[:, 0])
-    return Histogram.from_buckets(told.lag, int(((low + (width - 1) / 2) * pairs[:, 1]).sum()), told.lag_max_ns)
-
-
-def measurement_of(
-    setting: Setting, target: str, windows: Sequence[Window], summary: Any, stopped: bool = False
-) -> Measurement:
-    """Of all windows of a run and its LoadSummary."""
-    schedule = setting.schedule
-    closed = isinstance(schedule, ClosedLoop)
-    measurement = Measurement(
-        label=setting.label or schedule.label,
-        target=target,
-        schedule=schedule.text,
-        duration_s=0.0,
-        windows=[window for window in windows if not window.warmup],
-        connections=setting.connections,
-        threads=setting.threads,
-        concurrency=schedule.concurrency if isinstance(schedule, ClosedLoop) else None,
-        rate=None if isinstance(schedule, ClosedLoop) else schedule.mean_rate,
-        warmup_s=setting.warmup_s,
-        client_cpu_s=summary.cpu_ns * _NS,
-        reconnects=summary.reconnects,
-        stopped=stopped,
-        error_examples=dict(summary.errors_examples),
-    )
-    measurement.duration_s = _duration_s(measurement, summary.elapsed_ns * _NS, closed, setting.max_requests)
-    return measurement
-
-
-def _duration_s(measurement: Measurement, elapsed_s: float, closed: bool, max_requests: int | None) -> float:
-    """The time that the answers took: the number of answers divided by it is the throughput.
-
-    Closed loop: every answer within the windows let a request out, so as many answers came within the windows as
-    requests left; the windows' length is the time. Open loop: a server that cannot keep up answers what was due in the
-    windows long after their end, and that time counts. What any request takes, even the quickest, does not.
-    """
-    planned = sum(window.length_s for window in measurement.windows)
-    if closed and max_requests is None:
-        return planned
-    quickest = measurement.latency.to_buckets()[:1]
-    least_s = float(bucket_bounds(quickest[0][0])[0]) * _NS if quickest else 0.0
-    if max_requests is not None:
-        return elapsed_s
-    return max(planned, elapsed_s - least_s)

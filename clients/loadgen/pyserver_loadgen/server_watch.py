@@ -42,13 +42,14 @@ class ServerWatch:
     def __init__(
         self, address: str, *, pids: Sequence[int] = (), statistics: Statistics | None = None, gpus: bool = True
     ) -> None:
-        """`pids` empty: those who listen at the address; on another machine there are none."""
+        """`pids` empty: those who listen at the address; on another machine there are none, nor are its GPUs seen."""
         self._parts: list[_Part] = []
-        if found := list(pids) or processes.listeners(address):
+        found = list(pids) or processes.listeners(address)
+        if found:
             self._parts.append(_Processes(found))
         if statistics is not None:
             self._parts.append(_ModelStatistics(statistics))
-        if gpus and (local := _gpus()) is not None:
+        if gpus and found and (local := _gpus()) is not None:
             self._parts.append(local)
 
     def begin(self) -> None:

@@ -6,13 +6,16 @@ the core directly, without any transport, which is as fast as any transport can 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pyserver import _core
 from pyserver.errors import ConfigError, PyserverError
+from pyserver_loadgen import processes
 from pyserver_loadgen.inputs import RequestOptions, RequestPool, build_pool, expected_first, expected_from_file
 from pyserver_loadgen.protocols import (
     Connection,
@@ -29,6 +32,7 @@ from pyserver_loadgen.server_watch import Counts, ServerWatch, Statistics, count
 
 _STATISTICS = "/inference.GRPCInferenceService/ModelStatistics"
 _STATISTICS_TIMEOUT_S = 5.0
+_IN_PROCESS = "in process"
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,6 @@ def prepare_server(address: str, asked: Asked, stack: ExitStack) -> Prepared:
 
     The stack keeps the connection that statistics are asked over.
     """
-    from pyserver import _core
-
     protocol = protocol_named(asked.protocol, method=asked.method, signature=asked.signature)
     connection = stack.enter_context(connect(address, protocol.transport, tls=asked.tls))
     pool = _pool(protocol, asked, protocol.metadata(connection, asked.model, asked.requests.version))
@@ -75,6 +77,8 @@ def prepare_server(address: str, asked: Asked, stack: ExitStack) -> Prepared:
         target = _core.LoadTarget(address, protocol=protocol.transport, **_secured(asked.tls))
     except ValueError as error:
         raise ConfigError(f"{address}: {error}") from None
+    if gone := [pid for pid in asked.server_pids if not processes.exists(pid)]:
+        raise ConfigError(f"--server-pid {gone[0]}: there is no such process")
     statistics = _statistics(connection, asked.model) if protocol.transport == "grpc" and asked.model else None
     watch = ServerWatch(address, pids=asked.server_pids, statistics=statistics)
     return _prepared(address, target, asked, protocol, pool, _expected(asked, protocol, pool, connection), watch)
@@ -82,7 +86,6 @@ def prepare_server(address: str, asked: Asked, stack: ExitStack) -> Prepared:
 
 def prepare_in_process(path: Path, asked: Asked, stack: ExitStack) -> Prepared:
     """Loads the model into this process. Raises ConfigError, RepositoryError, ModelLoadError."""
-    from pyserver import _core
     from pyserver.services.predict import INFER_METHODS
 
     protocol = protocol_named(asked.protocol, method=asked.method, signature=asked.signature)
@@ -90,12 +93,13 @@ def prepare_in_process(path: Path, asked: Asked, stack: ExitStack) -> Prepared:
         raise ConfigError(f"--in-process: expected --protocol predict or oip, not {asked.protocol}")
     if asked.expect == "first":
         raise ConfigError("--in-process: --expect first asks a server; give a file")
-    core, model, version, signature, engine = _load(path, asked.model, stack)
-    metadata = metadata_of_signature(model, str(version), signature, engine)
+    core, model, runtime = _load(path, asked.model, stack)
+    metadata = metadata_of_signature(model, str(runtime.version), runtime.signature, runtime.engine)
     pool = _pool(protocol, asked, metadata)
     target = _core.LoadTarget.in_process(core, INFER_METHODS[pool.path])
     expected = _expected(asked, protocol, pool, None)
-    return _prepared("in process", target, asked, protocol, pool, expected, None)
+    watch = ServerWatch("", pids=[os.getpid()], statistics=lambda: _counts_of_runtime(runtime.metrics()))
+    return _prepared(_IN_PROCESS, target, asked, protocol, pool, expected, watch)
 
 
 def _secured(tls: TlsOptions | None) -> dict[str, Any]:
@@ -111,9 +115,8 @@ def _secured(tls: TlsOptions | None) -> dict[str, Any]:
     }
 
 
-def _load(path: Path, wanted: str, stack: ExitStack) -> tuple[Any, str, int, Any, str]:
-    """Serves the repository or model file by a core of this process: core, model, version, signature, engine."""
-    from pyserver import _core
+def _load(path: Path, wanted: str, stack: ExitStack) -> tuple[_core.Core, str, _core.ModelRuntime]:
+    """Serves the repository or model file by a core of this process: the core, the model's name, what runs it."""
     from pyserver.config.schema import ServerSettings
     from pyserver.cpu_budget import cpu_budget
     from pyserver.repository.lifecycle import ModelRepository
@@ -132,7 +135,7 @@ def _load(path: Path, wanted: str, stack: ExitStack) -> tuple[Any, str, int, Any
     serving = next(version for version in state.versions if version.version == state.default_version)
     if serving.runtime is None:
         raise PyserverError(f"model {state.name} does not serve: {serving.reason}")
-    return core, state.name, serving.version, serving.runtime.signature, serving.runtime.engine
+    return core, state.name, serving.runtime
 
 
 def _pool(protocol: RequestProtocol, asked: Asked, metadata: ModelMetadata) -> RequestPool:
@@ -156,10 +159,8 @@ def _prepared(
     protocol: RequestProtocol,
     pool: RequestPool,
     expected: Sequence[ExpectedOutputs],
-    watch: ServerWatch | None,
+    watch: ServerWatch,
 ) -> Prepared:
-    from pyserver import _core
-
     expectations = [
         _core.LoadExpectation(one.reader, one.outputs, absolute=asked.tolerance, relative=asked.tolerance)
         for one in expected
@@ -176,7 +177,8 @@ def _prepared(
     )
     method = pool.path.rpartition("/")[2] if protocol.transport == "grpc" else f"POST {pool.path}"
     name = f"{place}, {method}"
-    subject = engine_subject(target, requests, name, pool=len(pool.bodies), watch=watch)
+    in_process = place == _IN_PROCESS
+    subject = engine_subject(target, requests, name, pool=len(pool.bodies), watch=watch, in_process=in_process)
     return Prepared(subject, pool, _described(asked, protocol, pool, bool(expected)))
 
 
@@ -203,6 +205,18 @@ def _described(asked: Asked, protocol: RequestProtocol, pool: RequestPool, check
 def _checking(asked: Asked) -> str:
     against = "the first answers" if asked.expect == "first" else asked.expect
     return f"outputs, against {against}, " + (f"within {asked.tolerance:g}" if asked.tolerance else "bit by bit")
+
+
+def _counts_of_runtime(metrics: _core.ModelMetricsSnapshot) -> Counts:
+    executed = metrics.executed_requests
+    return Counts(
+        inferences=metrics.inferences,
+        executions=metrics.batches,
+        queue=(metrics.queue_count, metrics.queue_ns),
+        compute_input=(executed, metrics.gather_ns),
+        compute_infer=(executed, metrics.execute_ns),
+        compute_output=(executed, metrics.respond_ns),
+    )
 
 
 def _statistics(connection: Connection, model: str) -> Statistics:

@@ -145,8 +145,9 @@ def test_a_model_in_this_process_is_measured_alone_and_beside_a_server(
     assert "in process" in alone.stdout
     done = bench("echo", *SHORT, "--in-process", models, "--rounds", "1", "--json", tmp_path / "both.json")
     assert done.returncode == 0, done.stderr
-    comparison = written(tmp_path / "both.json")["comparison"]
-    assert comparison["a"].startswith("in process")
+    report = written(tmp_path / "both.json")
+    assert report["comparison"]["a"].startswith("in process")
+    assert all(measured["server"]["mean_batch"] >= 1 for measured in report["measurements"])
 
 
 def test_a_short_scenario_is_invalid_and_fails(bench: Bench) -> None:
@@ -196,6 +197,9 @@ def test_answers_are_compared_with_the_first_ones(bench: Bench) -> None:
         (["echo", "--protocol", "soap"], "protocol 'soap': expected predict, oip"),
         (["echo", "--tls-key", "key.pem"], "--tls-certificate and --tls-key belong together"),
         (["echo", "--input", "OUT=zeros"], "has no input 'OUT'"),
+        (["echo", "--server-pid", "4194305"], "--server-pid 4194305: there is no such process"),
+        (["echo", "--server-pid", "1", "--against", "127.0.0.1:1"], "--server-pid names one server"),
+        (["echo", "--in-process", "models", "--against", "127.0.0.1:1"], "two comparisons"),
     ],
 )
 def test_wrong_usage_is_one_line(bench: Bench, arguments: list[str], message: str) -> None:

@@ -225,6 +225,18 @@ def test_the_watch_begins_after_the_warm_up_and_its_use_is_kept() -> None:
     assert never.server is None
 
 
+def test_in_process_the_clients_cpu_time_is_not_the_servers() -> None:
+    class Watch:
+        def begin(self) -> None: ...
+        def poll(self) -> None: ...
+        def end(self) -> ServerUse:
+            return ServerUse(cpu_s=1.5)
+
+    load = Recorded([told_window(0, [1]), told_window(1, [1])])
+    subject = Subject("in process", lambda plan: load, watch=Watch(), in_process=True)  # noqa: ARG005
+    assert Runner(subject)(Setting(ClosedLoop(1), warmup_s=0)).server == ServerUse(cpu_s=1.0)
+
+
 def test_the_plan_of_a_closed_loop() -> None:
     plan = plan_of(Setting(ClosedLoop(1000), connections=4, threads=2, timeout_s=1.0))
     assert plan["concurrency"] == 1000
