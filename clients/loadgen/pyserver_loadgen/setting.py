@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from pyserver_loadgen.schedules import Schedule
 
+_MOST_WINDOWS = 600  # each is kept, and has a place in the report
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -26,11 +28,13 @@ class Setting:
     bodies: npt.NDArray[np.int32] | None = None  # which body the n-th request has; None: in turn
     random_bodies: bool = False  # drawn with replacement instead of in turn
     label: str = ""
-    window_s: float | None = None  # length of the windows; None: a second, and of short runs a tenth
+    window_s: float | None = None  # length of the windows; None: a second, of short runs a tenth, of long ones 1/600
 
     @property
     def window_length_s(self) -> float:
         """Of the windows into which the run is divided."""
         if self.window_s is not None:
             return self.window_s
-        return 1.0 if self.duration_s >= 10 else max(self.duration_s / 10, 0.01)
+        if self.max_requests is not None:
+            return 1.0  # nobody knows how long that takes
+        return max(1.0, self.duration_s / _MOST_WINDOWS) if self.duration_s >= 10 else max(self.duration_s / 10, 0.01)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import RepositoryBuilder, ServerProcess
+from certificates import Authority
+from server_process import RepositoryBuilder, ServerProcess, StartServer
 
 from pyserver.client import Client
 from pyserver_loadgen.measure import measure, target
@@ -185,6 +186,28 @@ def test_python_measures_in_one_call(server: ServerProcess) -> None:
 def test_answers_are_compared_with_the_first_ones(bench: Bench) -> None:
     done = bench("echo", *SHORT, "--expect", "first")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_secured_server_is_measured_by_whoever_trusts_it(
+    models: Path, start_server: StartServer, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "pki", "authority")
+    own = authority.sign("localhost", "DNS:localhost", "IP:127.0.0.1")
+    server = start_server(models, "--grpc-tls-cert", own.chain, "--grpc-tls-key", own.key)
+    asked = ("echo", *SHORT, "--address", server.address, "--quiet")
+    trusting = command(*asked, "--tls-ca", authority.certificate)
+    assert (trusting.returncode, trusting.stderr) == (0, "")
+    # The system's authorities do not know this one; and without TLS there is nobody.
+    assert command(*asked, "--tls").returncode == 3
+    assert command(*asked).returncode == 3
+
+
+def test_a_unix_socket_is_an_address(models: Path, start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(models, "--grpc-address", f"unix:{tmp_path / 'socket'}")
+    done = command("echo", *SHORT, "--address", server.address, "--json", tmp_path / "report.json")
+    assert done.returncode == 0, done.stderr
+    (measured,) = written(tmp_path / "report.json")["measurements"]
+    assert measured["server"]["rss_bytes"]
 
 
 @pytest.mark.parametrize(

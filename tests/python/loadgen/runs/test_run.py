@@ -243,7 +243,8 @@ def test_the_plan_of_a_closed_loop() -> None:
     assert plan["max_in_flight"] == 250
     assert "arrivals_ns" not in plan
     assert (plan["connections"], plan["threads"], plan["timeout_s"], plan["window_s"]) == (4, 2, 1.0, 1.0)
-    assert plan_of(Setting(ClosedLoop(1), duration_s=2))["window_s"] == 0.2
+    lengths = [Setting(ClosedLoop(1), duration_s=duration_s).window_length_s for duration_s in (2, 10, 600, 3600)]
+    assert lengths == [0.2, 1, 1, 6]
 
 
 def test_the_plan_of_an_open_loop_has_the_warm_up_in_it() -> None:
