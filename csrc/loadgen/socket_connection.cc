@@ -119,12 +119,8 @@ void SocketConnection::break_off(const Status& reason, Then then) {
   problem_ = reason;
   if (then == Then::kPause) scope_.recorder.note(ErrorKind::connection(), reason.message());
   on_broken(reason.message());
-  if (then == Then::kReconnectNow) {
-    retry_at_ = now();
-  } else if (then == Then::kPause) {
-    pause_ = pause_ == 0 ? kFirstPause : std::min(2 * pause_, kLongestPause);
-    retry_at_ = now() + pause_;
-  }
+  if (then == Then::kPause) pause_ = pause_ == 0 ? kFirstPause : std::min(2 * pause_, kLongestPause);
+  retry_at_ = now() + (then == Then::kPause ? pause_ : 0);
 }
 
 void SocketConnection::on_ready(std::uint32_t readiness) {
@@ -167,6 +163,11 @@ void SocketConnection::fail(const Status& reason) {
   }
 }
 
+void SocketConnection::fail_broken() {
+  const std::string& why = stream_->failure();
+  fail(unavailable(why.empty() ? "the connection broke" : concat("the connection broke: ", why)));
+}
+
 void SocketConnection::read() {
   while (state_ == State::kConnected || state_ == State::kOpen) {
     const IoResult result = stream_->read(scope_.read_buffer);
@@ -175,7 +176,7 @@ void SocketConnection::read() {
       case IoOutcome::kWantsRead:
       case IoOutcome::kWantsWrite: return;
       case IoOutcome::kClosed: end(); return;
-      case IoOutcome::kFailed: fail(unavailable("the connection broke")); return;
+      case IoOutcome::kFailed: fail_broken(); return;
     }
     // The answers in these bytes are there now, however long it takes to look at them.
     scope_.clock.now();
@@ -195,7 +196,9 @@ void SocketConnection::flush() {
     std::array<iovec, kPieces> pieces;
     const IoResult result = stream_->write(std::span(pieces).first(out_.front(pieces)));
     if (result.outcome == IoOutcome::kFailed) {
-      fail(unavailable("the connection broke"));
+      // What the server said before it went may still be there.
+      read();
+      if (state_ != State::kClosed) fail_broken();
       return;
     }
     if (result.outcome != IoOutcome::kDone) {

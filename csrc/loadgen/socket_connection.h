@@ -45,7 +45,7 @@ class SocketConnection : public Connection, private Poller::Watcher {
 
   void opened();
   // Gives the connection up and connects again: at once where it was in good order, else after a pause.
-  enum class Then { kReconnectNow, kPause, kStayClosed };
+  enum class Then { kReconnectNow, kPause };
   void break_off(const Status& reason, Then then);
   Nanos now() const noexcept { return scope_.clock.last(); }
 
@@ -63,6 +63,7 @@ class SocketConnection : public Connection, private Poller::Watcher {
   void want(std::uint32_t readiness);
   void fail_to_connect(const Status& reason);
   void fail(const Status& reason);
+  void fail_broken();
   void end();
   void replace_if_finished();
 
