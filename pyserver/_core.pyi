@@ -563,6 +563,7 @@ class LoadSummary:
     cpu_ns: Final[int]  # of the engine's threads, in the measured part
     connections_opened: Final[int]
     reconnects: Final[int]
+    most_in_flight: Final[int]  # at once: fewer than asked for where the server allows no more
     @property
     def last_error(self) -> str:
         """A sentence; empty where nothing went wrong."""

@@ -27,7 +27,7 @@ Ticket Recorder::begin(Nanos due, std::size_t request_bytes) {
   Window& window = *open_.back();
   ++window.sent;
   window.request_bytes += request_bytes;
-  ++in_flight_;
+  most_in_flight_ = std::max(most_in_flight_, ++in_flight_);
   return {&window, due};
 }
 

@@ -57,6 +57,7 @@ class Recorder {
   std::vector<std::unique_ptr<Window>> take_rest(Nanos end);
 
   std::uint64_t in_flight() const noexcept { return in_flight_; }
+  std::uint64_t most_in_flight() const noexcept { return most_in_flight_; }
   // When the last request ended; 0: none has.
   Nanos last_end() const noexcept { return last_end_; }
   const ErrorExamples& examples() const noexcept { return examples_; }
@@ -72,6 +73,7 @@ class Recorder {
   std::deque<std::unique_ptr<Window>> open_;  // ascending; never empty before take_rest()
   std::size_t next_index_ = 0;
   std::uint64_t in_flight_ = 0;
+  std::uint64_t most_in_flight_ = 0;
   Nanos last_end_ = 0;
   ErrorExamples examples_;
 };

@@ -41,6 +41,7 @@ void RunBoard::report_end(std::size_t worker, const LoadSummary& its, Nanos last
   summary_.cpu += its.cpu;
   summary_.connections_opened += its.connections_opened;
   summary_.reconnects += its.reconnects;
+  summary_.most_in_flight += its.most_in_flight;
   summary_.errors.add(its.errors);
   last_moment_ = std::max(last_moment_, last_moment);
   changed_.notify_all();

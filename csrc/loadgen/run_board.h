@@ -21,6 +21,7 @@ struct LoadSummary {
   Nanos cpu = 0;      // of the threads, in the measured part
   std::uint64_t connections_opened = 0;
   std::uint64_t reconnects = 0;
+  std::uint64_t most_in_flight = 0;  // at once; of several threads, the sum
   ErrorExamples errors;
 };
 

@@ -128,12 +128,13 @@ void Worker::drain() {
 }
 
 void Worker::finish() {
+  LoadSummary summary;
+  summary.most_in_flight = recorder_.most_in_flight();
   // What was due and never sent was asked of the server as well, and not answered.
   while (arrivals_wait(load_end_)) {
     const Schedule::Next next = schedule_.take(load_end_);
     recorder_.lost(recorder_.begin(next.due, 0));
   }
-  LoadSummary summary;
   for (const auto& connection : connections_) {
     connection->abandon();
     summary.connections_opened += connection->times_opened() > 0 ? 1 : 0;

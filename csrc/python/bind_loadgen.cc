@@ -272,6 +272,7 @@ void bind_loadgen(py::module_& module) {
       .def_readonly("cpu_ns", &LoadSummary::cpu)
       .def_readonly("connections_opened", &LoadSummary::connections_opened)
       .def_readonly("reconnects", &LoadSummary::reconnects)
+      .def_readonly("most_in_flight", &LoadSummary::most_in_flight)
       .def_property_readonly("last_error",
                              [](const LoadSummary& summary) { return replaced_utf8(summary.errors.last); })
       .def_property_readonly("errors_examples",

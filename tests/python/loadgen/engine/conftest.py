@@ -73,10 +73,10 @@ def serve() -> Iterator[Serve]:
     """Starts servers whose methods take and give bytes; returns the address. unary_… and stream_… tell their kind."""
     made: list[NativeTransport] = []
 
-    def start(behaviours: Mapping[str, Callable[..., Any]], address: str = "127.0.0.1:0") -> str:
+    def start(behaviours: Mapping[str, Callable[..., Any]], address: str = "127.0.0.1:0", **settings: Any) -> str:
         transport = NativeTransport(
             _core.Core(),
-            native_options(ServerSettings(io_threads=1)),
+            native_options(ServerSettings(io_threads=1, **settings)),
             interceptors=(),
             log=logging.getLogger("pyserver.requests"),
             control_threads=8,

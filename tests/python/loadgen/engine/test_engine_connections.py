@@ -1,7 +1,7 @@
 """Connections that break, cannot be opened, or are secured."""
 
 # Servicers take a request and a context, also those that need neither.
-# ruff: noqa: ARG005
+# ruff: noqa: ARG001, ARG005
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from certificates import Authority
@@ -154,6 +155,39 @@ def test_a_server_that_stays_away_leaves_what_was_due_lost(relay: BreakableRelay
     assert outcome.sum("lost") > 0
     assert outcome.sum("answered") + outcome.sum("failed") + outcome.sum("lost") == 500
     assert "cannot connect" in outcome.summary.last_error
+
+
+def test_a_connection_that_the_server_ends_in_good_order_is_replaced_without_errors(serve: Serve) -> None:
+    address = serve({"unary_echo": lambda request, context: request}, http2_max_connection_age_s=0.2)
+    outcome = load(
+        _core.LoadTarget(address),
+        requests_for("unary_echo"),
+        arrivals_ns=np.arange(1000, dtype=np.int64) * 1_000_000,
+        duration_s=1,
+        connections=2,
+    )
+    assert (outcome.sum("answered"), outcome.errors) == (1000, {})
+    assert outcome.summary.reconnects >= 2
+
+
+def test_no_more_is_in_flight_than_the_server_allows(serve: Serve) -> None:
+    most, now = [0], [0]
+    lock, never = threading.Lock(), threading.Event()
+
+    def count(request: bytes, context: grpc.ServicerContext) -> bytes:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        never.wait(0.01)
+        with lock:
+            now[0] -= 1
+        return request
+
+    address = serve({"unary_count": count}, http2_max_concurrent_streams=2)
+    outcome = load(_core.LoadTarget(address), requests_for("unary_count"), concurrency=20, max_requests=40)
+    assert (outcome.sum("answered"), outcome.errors) == (40, {})
+    assert most[0] <= 2
+    assert outcome.summary.most_in_flight == 2
 
 
 @pytest.fixture(scope="module")
