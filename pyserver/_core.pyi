@@ -515,8 +515,8 @@ class LoadPlan:
 class LoadWindow:
     """What became of the requests that were due (closed loop: sent) within one stretch of a run.
 
-    sent = answered + failed + lost: `answered` well, `failed` as `errors` says, `lost` neither, within drain_s. A window
-    comes when all of its requests have ended. Histograms are pairs of (bucket, count), ascending.
+    sent = answered + failed + lost: `answered` well, `failed` as `errors` says, `lost` neither, within drain_s. A
+    window comes when all of its requests have ended. Histograms are pairs of (bucket, count), ascending.
     """
 
     start_ns: Final[int]  # from the start of the run
