@@ -77,6 +77,15 @@ def rss_bytes(pid: int) -> int:
     return 0
 
 
+def waited_s(name: str) -> dict[int, float]:
+    """How long each of this process's threads whose names begin so has waited for a CPU since it began."""
+    waited = {}
+    for task in Path("/proc/self/task").iterdir():
+        if _read(task / "comm").startswith(name) and (fields := _read(task / "schedstat").split()):
+            waited[int(task.name)] = int(fields[1]) / 1e9
+    return waited
+
+
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the state on: state, parent …; none for a process that has ended."""
     # The second field, the name, may hold blanks and brackets.

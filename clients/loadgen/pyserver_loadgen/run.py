@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyserver.errors import ConfigError
+from pyserver_loadgen import processes
 from pyserver_loadgen.measurement import Measurement, ServerUse, Window
 from pyserver_loadgen.results import measurement_of, window_of
 from pyserver_loadgen.schedules import ClosedLoop, Replay
@@ -30,6 +31,8 @@ _POLL_S = 0.1
 # On each connection. The engine never asks for more than the server allows; an open loop should find no other limit.
 _LEAST_IN_FLIGHT = 100
 _MOST_IN_FLIGHT = 10_000
+_ENGINE_THREADS = "loadgen"  # how their names begin
+_DISTURBED = 0.1  # of the time
 
 Until = Callable[[Sequence[Window]], bool]
 
@@ -109,6 +112,7 @@ class Runner:
     def __init__(self, subject: Subject, listener: Listener | None = None) -> None:
         self._subject = subject
         self._listener = listener
+        self._waited_s: dict[int, float] = {}  # for a CPU, by the engine's threads in the last run
 
     def __call__(self, setting: Setting, until: Until | None = None) -> Measurement:
         """Runs it. Raises UnreachableError where no connection can be made.
@@ -121,6 +125,7 @@ class Runner:
             self._listener.begin(setting)
         windows, server, stopped = self._follow(load, setting, until)
         measurement = measurement_of(setting, self._subject.name, windows, load.summary(), stopped)
+        measurement.notes += self._disturbance(measurement)
         measurement.server = server
         if server is not None and server.cpu_s is not None and self._subject.in_process:
             measurement.server = replace(server, cpu_s=max(0.0, server.cpu_s - measurement.client_cpu_s))
@@ -142,10 +147,12 @@ class Runner:
         windows: list[Window] = []
         watch = _Watching(self._subject.watch, setting)
         stopped, interrupted, ended = False, False, False
+        self._waited_s = {}
         while not ended:
             try:
                 ended = load.wait(_POLL_S)
                 watch.poll(_POLL_S)
+                self._waited_s |= processes.waited_s(_ENGINE_THREADS)
                 self._take(load, windows)
                 if not stopped and until and until([window for window in windows if not window.warmup]):
                     stopped = True
@@ -158,6 +165,16 @@ class Runner:
         use = watch.end()
         self._take(load, windows)
         return windows, use, interrupted
+
+    def _disturbance(self, measured: Measurement) -> list[str]:
+        """Whether the engine's threads had to wait for a CPU, which is in the latencies."""
+        length_s = measured.threads * (measured.warmup_s + measured.duration_s)
+        part = sum(self._waited_s.values()) / length_s if length_s else 0.0
+        if part < _DISTURBED:
+            return []
+        return [
+            f"this machine is busy: the load generator waited {part:.0%} of the time for a CPU, which latencies hold"
+        ]
 
     def _take(self, load: Load, windows: list[Window]) -> None:
         for told in load.windows():

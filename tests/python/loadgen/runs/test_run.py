@@ -237,6 +237,14 @@ def test_in_process_the_clients_cpu_time_is_not_the_servers() -> None:
     assert Runner(subject)(Setting(ClosedLoop(1), warmup_s=0)).server == ServerUse(cpu_s=1.0)
 
 
+def test_waiting_for_a_cpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(ClosedLoop(1), duration_s=3, warmup_s=1, threads=2, connections=2)
+    for waited, noted in (({7: 0.5, 8: 0.5}, True), ({7: 0.1, 8: 0.1}, False)):
+        monkeypatch.setattr("pyserver_loadgen.processes.waited_s", lambda name, told=waited: told)  # noqa: ARG005
+        notes = run(Recorded([told_window(k, [1]) for k in (1, 2, 3)]), setting).notes
+        assert any("waited 12% of the time for a CPU" in note for note in notes) == noted
+
+
 def test_the_plan_of_a_closed_loop() -> None:
     plan = plan_of(Setting(ClosedLoop(1000), connections=4, threads=2, timeout_s=1.0))
     assert plan["concurrency"] == 1000

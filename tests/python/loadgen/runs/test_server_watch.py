@@ -81,6 +81,12 @@ def test_nobody_is_found_elsewhere() -> None:
     assert processes.listeners("nonsense") == []
 
 
+def test_own_threads_wait_for_a_cpu_by_name() -> None:
+    main = Path("/proc/self/comm").read_text().strip()
+    assert os.getpid() in processes.waited_s(main)
+    assert processes.waited_s("no thread is called so") == {}
+
+
 def test_descendants_belong_to_a_server(child: Child) -> None:
     assert child.process.pid in processes.with_descendants([os.getpid()])
     assert processes.with_descendants([child.process.pid]) == [child.process.pid]

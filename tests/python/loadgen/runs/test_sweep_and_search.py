@@ -119,6 +119,22 @@ def test_a_rate_that_the_long_run_does_not_confirm_is_not_told() -> None:
     assert found.rate is None or found.rate <= 600
 
 
+def test_a_moments_disturbance_does_not_decide() -> None:
+    quiet = SimulatedServer(0.001)
+
+    def disturbed(setting: Setting, until: Until | None = None) -> Measurement:
+        measured = quiet(setting, until)
+        if len(quiet.settings) != 2:  # the first step of the search, at half of the capacity
+            return measured
+        late = window(0, setting.duration_s, [1e9] * measured.succeeded)
+        return measurement(setting, [late])
+
+    found = Search(disturbed, SETTING, Goals([read_slo("p99=50ms")]))()
+    labels = [measured.label.split(": ")[1] for measured in found.measurements]
+    assert labels[:2] == ["500/s missed", "500/s met"]
+    assert found.rate == pytest.approx(950, rel=0.1)
+
+
 def test_a_lenient_limit_does_not_hide_that_the_server_falls_behind() -> None:
     # In ten seconds at 1,050/s the queue grows to half a second only: the limit of ten seconds is met, the load is not.
     found = Search(SimulatedServer(0.001), replace(SETTING, duration_s=10), Goals([read_slo("max=10s")]))()
