@@ -238,6 +238,8 @@ def plan_of(setting: Setting, pool: int = 1) -> dict[str, Any]:
         plan["max_in_flight"] = max(_LEAST_IN_FLIGHT, math.ceil(schedule.concurrency / setting.connections))
         count = max(pool * 16, 4096)  # the engine begins again at the end of the list
     else:
+        if setting.max_in_flight is not None:
+            plan["max_in_flight"] = math.ceil(setting.max_in_flight / setting.connections)
         plan["arrivals_ns"] = schedule.due_ns(setting.warmup_s, setting.duration_s, setting.seed)
         count = len(plan["arrivals_ns"])
     if setting.bodies is not None:

@@ -22,6 +22,7 @@ class Setting:
     max_requests: int | None = None  # ends the run when so many were sent after the warm-up
     connections: int = 1
     threads: int = 1
+    max_in_flight: int | None = None  # in all, of an open loop; None: as many as the server allows
     timeout_s: float | None = None
     drain_s: float = 10.0  # how long answers are awaited after the end
     seed: int = 0

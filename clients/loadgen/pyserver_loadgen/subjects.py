@@ -6,6 +6,7 @@ the core directly, without any transport, which is as fast as any transport can 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -123,7 +124,10 @@ def _load(path: Path, wanted: str, stack: ExitStack) -> tuple[_core.Core, str, _
 
     settings = ServerSettings(repositories=[path], model_control="none", exit_on_load_error=True)
     core = _core.Core(max_request_memory_bytes=settings.max_request_memory_bytes)
-    repository = ModelRepository(settings, core, cpu_budget())
+    # What goes wrong is raised; there is no log to write it to as well.
+    silent = logging.Logger("in process")
+    silent.disabled = True
+    repository = ModelRepository(settings, core, cpu_budget(), log=silent)
     stack.callback(repository.stop, 5.0)
     repository.start()
     core.set_ready(True)

@@ -151,6 +151,20 @@ def test_a_model_in_this_process_is_measured_alone_and_beside_a_server(
     assert all(measured["server"]["mean_batch"] >= 1 for measured in report["measurements"])
 
 
+def test_all_at_once_does_not_overrun_the_servers_queue(bench: Bench, tmp_path: Path) -> None:
+    done = bench("echo", *SHORT, "--scenario", "offline", "--json", tmp_path / "report.json")
+    report = written(tmp_path / "report.json")
+    assert done.returncode == 1  # too short
+    assert report["verdicts"][0]["got"].startswith("INVALID: duration")
+    assert "errors" not in report["verdicts"][0]["got"]
+
+
+def test_a_model_file_that_is_not_there_is_one_line() -> None:
+    done = command("--in-process", "/no/such/model.onnx")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_short_scenario_is_invalid_and_fails(bench: Bench) -> None:
     done = bench("echo", *SHORT, "--scenario", "multi-stream")
     assert done.returncode == 1

@@ -10,7 +10,7 @@ from simulated import SimulatedServer
 from pyserver_loadgen.early_stopping import estimated_percentile, least_queries, most_overlong
 from pyserver_loadgen.measurement import Measurement
 from pyserver_loadgen.mlperf import MIN_DURATION_S, Outcome, measure_scenario
-from pyserver_loadgen.run import Setting, Until
+from pyserver_loadgen.run import Setting, Until, plan_of
 from pyserver_loadgen.schedules import AllAtOnce, ClosedLoop, Steady
 from pyserver_loadgen.spellings import read_slo
 
@@ -95,6 +95,8 @@ def test_offline_sends_all_at_once_and_tells_samples_a_second() -> None:
     assert isinstance(server.settings[-1].schedule, AllAtOnce)
     assert server.settings[-1].schedule.count == 66_000
     assert server.settings[-1].drain_s > MIN_DURATION_S
+    # A server's queue is not as long as all samples are: the others wait in the generator.
+    assert plan_of(server.settings[-1])["max_in_flight"] == 256
 
 
 def test_a_short_offline_run_is_invalid() -> None:
