@@ -5,7 +5,8 @@ set(PROTO_FILES
     pyserver/v1/tensor.proto
     pyserver/v1/predict.proto
     pyserver/v1/model_status.proto
-    pyserver/open_inference/open_inference.proto)
+    pyserver/open_inference/open_inference.proto
+    pyserver/tensorflow_serving/v1/predict.proto)
 
 set(PROTO_OUTPUTS)
 foreach(proto ${PROTO_FILES})

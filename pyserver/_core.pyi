@@ -436,3 +436,159 @@ class NativeServer:
 
     @property
     def connections(self) -> int: ...
+
+class LoadTarget:
+    """Whom load is for."""
+
+    def __init__(
+        self,
+        address: str,  # "HOST:PORT", "[::1]:PORT", "unix:PATH"
+        *,
+        protocol: str = "grpc",  # "grpc" (HTTP/2), or "http" (HTTP/1.1, one request at a time on a connection)
+        tls: bool = False,
+        ca_pem: str = "",  # empty: the system's authorities
+        certificate_pem: str = "",
+        key_pem: str = "",
+        server_name: str = "",  # empty: the address's host
+        verify: bool = True,
+    ) -> None:
+        """Raises ValueError for what is no address or no certificate. Releases the GIL: asks the system for names."""
+
+    @staticmethod
+    def in_process(core: Core, protocol: Protocol) -> LoadTarget:
+        """The models of a core in this process, without any transport: what remains is engine and batcher."""
+
+class LoadExpectation:
+    """What the answer to one request must hold. Raises ValueError."""
+
+    def __init__(
+        self,
+        # Whose message the answer is: "predict" | "open_inference" | "tensorflow", or "message": one output, the whole
+        # message (gRPC) or body (HTTP), bit-exact.
+        reader: str,
+        outputs: Sequence[tuple[str, str, bytes]],  # name, datatype ("FP32"), raw little-endian contents
+        *,
+        # |got - expected| <= absolute + relative * |expected|, for floating-point outputs. Both 0: bit-exact.
+        absolute: float = 0,
+        relative: float = 0,
+    ) -> None: ...
+
+class LoadRequests:
+    """What is asked: all of it is encoded before. Immutable; serves any number of runs. Raises ValueError."""
+
+    def __init__(
+        self,
+        path: str,
+        bodies: Sequence[bytes],  # gRPC: one message each, without its prefix
+        *,
+        headers: Sequence[tuple[str, str]] = (),  # beside those that the protocol needs; lower-case names
+        streaming: bool = False,  # a bidirectional stream for each connection, which carries all of its requests
+        id_offset: int | None = None,  # where in every body 16 bytes lie that an id (hexadecimal) overwrites
+        id_reader: str = "",  # how a stream's answers name their requests: "predict" | "open_inference"; "": in order
+        expectations: Sequence[LoadExpectation | None] = (),  # as many as bodies, or none
+        ledger: bool = False,  # read pyserver's ledger
+    ) -> None: ...
+    def __len__(self) -> int: ...
+
+class LoadPlan:
+    """When. Raises ValueError for what cannot be done."""
+
+    def __init__(
+        self,
+        *,
+        duration_s: float = 10,  # without the warm-up
+        warmup_s: float = 1,
+        max_requests: int | None = None,  # after the warm-up; the run ends with the last of them
+        connections: int = 1,
+        threads: int = 1,  # at most as many as connections
+        max_in_flight: int = 100,  # on each connection; a server's own limit counts too
+        # Exactly one of these two. Closed loop: so many requests in flight in all, shared out over the connections.
+        concurrency: int | None = None,
+        # Open loop (int64): when requests are due, in ns from the start, ascending, those of the warm-up included.
+        arrivals_ns: Any = None,
+        bodies: Any = None,  # int32: which body the n-th request has (n modulo its length); None: in turn
+        window_s: float = 1.0,
+        timeout_s: float | None = None,  # from due on; a request that is late is cancelled, and failed as TIMEOUT
+        drain_s: float = 10,  # how long to wait for answers at the end
+    ) -> None: ...
+
+class LoadWindow:
+    """What became of the requests that were due (closed loop: sent) within one stretch of a run.
+
+    sent = answered + failed + lost: `answered` well, `failed` as `errors` says, `lost` neither, within drain_s. A
+    window comes when all of its requests have ended. Histograms are pairs of (bucket, count), ascending.
+    """
+
+    start_ns: Final[int]  # from the start of the run
+    warmup: Final[bool]
+    sent: Final[int]
+    answered: Final[int]
+    failed: Final[int]
+    lost: Final[int]
+    request_bytes: Final[int]  # of bodies (gRPC: with the messages' prefixes)
+    response_bytes: Final[int]  # of bodies that answered well
+    @property
+    def length_ns(self) -> int: ...
+    @property
+    def errors(self) -> dict[str, int]:
+        """By gRPC code ("UNAVAILABLE"), "HTTP 503", "CONNECTION", "MISMATCH" (a wrong answer) or "TIMEOUT"."""
+
+    @property
+    def latency(self) -> list[tuple[int, int]]:
+        """Of the answered, from due to the answer's last byte."""
+
+    @property
+    def latency_sum_ns(self) -> int: ...
+    @property
+    def latency_max_ns(self) -> int: ...
+    @property
+    def lag(self) -> list[tuple[int, int]]:
+        """Open loop: from due until a connection took the request. Closed loop: empty, there is none."""
+
+    @property
+    def lag_sum_ns(self) -> int: ...
+    @property
+    def lag_max_ns(self) -> int: ...
+    @property
+    def ledger(self) -> dict[str, int]:
+        """Sums of pyserver's ledger in µs, by field; empty where no answer had one."""
+
+    @property
+    def ledger_count(self) -> int: ...
+    @property
+    def ledger_batch_rows(self) -> int: ...
+
+class LoadSummary:
+    elapsed_ns: Final[int]  # of the measured part: to its end, or to the last answer where that came later
+    cpu_ns: Final[int]  # of the engine's threads, in the measured part
+    connections_opened: Final[int]
+    reconnects: Final[int]
+    most_in_flight: Final[int]  # at once: fewer than asked for where the server allows no more
+    @property
+    def last_error(self) -> str:
+        """A sentence; empty where nothing went wrong."""
+
+    @property
+    def errors_examples(self) -> dict[str, str]:
+        """A sentence for each kind of error."""
+
+class LoadRun:
+    """One run. Its threads never hold the GIL. Thread-safe. One that is dropped is abandoned."""
+
+    def __init__(self, target: LoadTarget, requests: LoadRequests, plan: LoadPlan) -> None:
+        """Raises ValueError where plan and requests do not fit together."""
+
+    def start(self) -> None:
+        """Connects; the load begins when it returns. Raises ConnectionError with the reason. Once. Releases the GIL."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """True when the run has ended; waits for that. Releases the GIL."""
+
+    def stop(self) -> None:
+        """Nothing new is sent; what is in flight is awaited for drain_s."""
+
+    def windows(self) -> list[LoadWindow]:
+        """Those that are complete, in order, and were not given out before."""
+
+    def summary(self) -> LoadSummary:
+        """After the end; StatusError before."""

@@ -52,7 +52,8 @@ assert 'lib$preset' in open('/proc/self/maps').read()"
 failures=0
 say "Behaviour and services, asked of servers in processes of their own"
 TESTED_SERVER_PYTHON=$built/python "$python" -m pytest tests/python/behaviour tests/python/services "$@" || failures=1
-say "Transports, inside the tests' process"
+say "Transports and the load generator's engine, inside the tests' process"
 # What pytest, cryptography and cffi leave behind when they end drowns everything else; the servers above are looked at.
-ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 "$built/python" -m pytest tests/python/transport "$@" || failures=1
+ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 TESTED_SERVER_PYTHON=$built/python \
+  "$built/python" -m pytest tests/python/transport tests/python/loadgen/engine "$@" || failures=1
 exit "$failures"

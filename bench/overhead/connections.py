@@ -9,10 +9,14 @@ Usage: ./dev run python bench/overhead/connections.py [--connections N] [--serve
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+# What benchmarks share lies in bench/support.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import load
 import messages

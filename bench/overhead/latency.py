@@ -9,12 +9,16 @@ Usage: ./dev run python bench/overhead/latency.py [--rounds N] [--seconds S] [--
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+# What benchmarks share lies in bench/support.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import load
 import messages

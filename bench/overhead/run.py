@@ -16,11 +16,15 @@ Usage: ./dev bench overhead [--rounds N] [--seconds S] [--servers native,grpcio,
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+
+# What benchmarks share lies in bench/support.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import load
 import messages

@@ -63,6 +63,8 @@ class ByteStream {
   virtual const std::string& peer() const noexcept = 0;
   // After the handshake.
   virtual const PeerIdentity& identity() const noexcept = 0;
+  // After kFailed: why, as the end of a sentence; empty where nobody knows.
+  virtual const std::string& failure() const noexcept = 0;
 };
 
 // Has the kernel break a TCP connection whose peer takes none of what was written for so long: the kernel's own buffer

@@ -18,11 +18,13 @@ class PlainStream final : public ByteStream {
   int fd() const noexcept override { return io_.fd(); }
   const std::string& peer() const noexcept override { return peer_; }
   const PeerIdentity& identity() const noexcept override { return identity_; }
+  const std::string& failure() const noexcept override { return failure_; }
 
  private:
   SocketIo io_;
   std::string peer_;
   PeerIdentity identity_;
+  std::string failure_;
 };
 
 }  // namespace

@@ -39,7 +39,9 @@ std::unique_ptr<ByteStream> TlsContext::accept(Socket socket, std::string peer) 
     SSL_CTX_up_ref(state_->current.get());
     context.reset(state_->current.get());
   }
-  return make_tls_stream(context.get(), std::move(socket), std::move(peer));
+  SslPtr ssl(SSL_new(context.get()));
+  if (ssl) SSL_set_accept_state(ssl.get());
+  return make_tls_stream(std::move(ssl), std::move(socket), std::move(peer));
 }
 
 }  // namespace pyserver

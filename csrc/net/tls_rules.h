@@ -34,7 +34,7 @@ Result<SslContextPtr> make_ssl_context(const TlsCertificates& certificates);
 // What is known after the handshake.
 PeerIdentity identity_of(SSL* ssl);
 
-// `context` is needed for the call only. Throws std::bad_alloc where OpenSSL has no memory.
-std::unique_ptr<ByteStream> make_tls_stream(SSL_CTX* context, Socket socket, std::string peer);
+// `ssl` knows which side it is. Throws std::bad_alloc where it is null, or OpenSSL has no memory.
+std::unique_ptr<ByteStream> make_tls_stream(SslPtr ssl, Socket socket, std::string peer);
 
 }  // namespace pyserver

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "net/socket_io.h"
 #include "net/tls_rules.h"
 
@@ -103,14 +104,13 @@ class Remaining {
 
 class TlsStream final : public ByteStream {
  public:
-  TlsStream(SSL_CTX* context, Socket socket, std::string peer)
-      : io_(std::move(socket)), ssl_(SSL_new(context)), peer_(std::move(peer)) {
+  TlsStream(SslPtr ssl, Socket socket, std::string peer)
+      : io_(std::move(socket)), ssl_(std::move(ssl)), peer_(std::move(peer)) {
     BIO* bio = ssl_ ? BIO_new(socket_bio()) : nullptr;
     if (bio == nullptr) throw std::bad_alloc();
     BIO_set_data(bio, &io_);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
-    SSL_set_accept_state(ssl_.get());
   }
 
   IoResult handshake() override {
@@ -157,19 +157,31 @@ class TlsStream final : public ByteStream {
   int fd() const noexcept override { return io_.fd(); }
   const std::string& peer() const noexcept override { return peer_; }
   const PeerIdentity& identity() const noexcept override { return identity_; }
+  const std::string& failure() const noexcept override { return failure_; }
 
  private:
   // Of the operation that returned `result`. Leaves OpenSSL's queue of errors, which is the thread's, empty.
   IoOutcome outcome_of(int result) {
     if (result > 0) return IoOutcome::kDone;
     const int error = SSL_get_error(ssl_.get(), result);
+    const unsigned long reason = ERR_peek_error();
     ERR_clear_error();
     switch (error) {
       case SSL_ERROR_WANT_READ: return IoOutcome::kWantsRead;
       case SSL_ERROR_WANT_WRITE: return IoOutcome::kWantsWrite;
       case SSL_ERROR_ZERO_RETURN: return IoOutcome::kClosed;
-      default: broken_ = true; return IoOutcome::kFailed;
+      default:
+        broken_ = true;
+        if (reason != 0) tell_failure(reason);
+        return IoOutcome::kFailed;
     }
+  }
+
+  void tell_failure(unsigned long reason) {
+    const char* const words = ERR_reason_error_string(reason);
+    failure_ = words == nullptr ? "unknown error" : words;
+    const long verified = SSL_get_verify_result(ssl_.get());
+    if (verified != X509_V_OK) failure_ = concat(failure_, ": ", std::string(X509_verify_cert_error_string(verified)));
   }
 
   IoOutcome write_some(std::span<const std::byte> bytes, std::size_t& written) {
@@ -213,6 +225,7 @@ class TlsStream final : public ByteStream {
   SslPtr ssl_;
   std::string peer_;
   PeerIdentity identity_;
+  std::string failure_;
   std::vector<std::byte> held_;
   bool ready_ = false;
   bool broken_ = false;
@@ -220,8 +233,8 @@ class TlsStream final : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> make_tls_stream(SSL_CTX* context, Socket socket, std::string peer) {
-  return std::make_unique<TlsStream>(context, std::move(socket), std::move(peer));
+std::unique_ptr<ByteStream> make_tls_stream(SslPtr ssl, Socket socket, std::string peer) {
+  return std::make_unique<TlsStream>(std::move(ssl), std::move(socket), std::move(peer));
 }
 
 }  // namespace pyserver

@@ -41,4 +41,5 @@ PYBIND11_MODULE(_core, module) {
   bind_core(module);
   bind_runtime(module);
   bind_transport(module);
+  bind_loadgen(module);
 }

@@ -9,13 +9,18 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from toolchain import ROOT
-
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "bench" / "results"
+_PACKAGES = ("pyserver", "grpcio", "openvino", "onnx")
+_TOOLS = {
+    "grpc++": ["pkg-config", "--modversion", "grpc++"],
+    "nghttp2": ["pkg-config", "--modversion", "libnghttp2"],
+    "h2load": ["h2load", "--version"],
+}
 
 
 def write(path: Path, figures: dict[str, Any]) -> None:
@@ -46,15 +51,11 @@ def commit() -> str:
 
 
 def versions() -> dict[str, str]:
-    return {
-        "pyserver": version("pyserver"),
-        "grpcio": version("grpcio"),
-        "grpc++": _said("pkg-config", "--modversion", "grpc++"),
-        "nghttp2": _said("pkg-config", "--modversion", "libnghttp2"),
-        "h2load": _said("h2load", "--version"),
-        "python": platform.python_version(),
-        "kernel": platform.release(),
-    }
+    """Of what may have a part in the figures, as far as it is there: no benchmark needs all of it."""
+    told = {name: _package(name) for name in _PACKAGES}
+    told |= {name: _said(*command) for name, command in _TOOLS.items()}
+    told |= {"python": platform.python_version(), "kernel": platform.release()}
+    return {name: text for name, text in told.items() if text}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -63,5 +64,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
+def _package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
 def _said(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    """What the command prints; nothing where it fails or is not there."""
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
