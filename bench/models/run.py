@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import numpy as np
 import record
-from rounds import OwnProcess, Point, Taken, check_answers, in_turns, known, text
+from rounds import NO_P99, OwnProcess, Point, Taken, check_answers, in_turns, known, text
 from server_process import Server
 
 from pyserver_loadgen.inputs import RequestOptions
@@ -145,7 +145,8 @@ def _point_name(in_flight: int, place: str) -> str:
 
 
 def _described(prepared: Prepared) -> dict[str, object]:
-    return {**prepared.described, "notes": list(prepared.pool.notes)}
+    checked = "status; before the measurement also outputs, asked for 8 at a time, against those of lone requests"
+    return {**prepared.described, "answers checked": checked, "notes": list(prepared.pool.notes)}
 
 
 def ratio_of(points: dict[str, Taken]) -> Ratio:
@@ -164,7 +165,7 @@ def report(measured: dict[str, Measured]) -> str:
         for in_flight, points in one.points.items()
     ]
     notes = [
-        "A p99 of fewer than 100 answers is left out. CPU in process holds the load generator's threads too.",
+        f"{NO_P99} CPU in process holds the load generator's threads too.",
         *(f"{name}: {one.about}." for name, one in measured.items()),
     ]
     return "\n".join([record.table(head, rows), "", *(f"- {note}" for note in notes)])
@@ -225,7 +226,10 @@ def _models(names: str) -> list[str]:
 
 
 def _counts(numbers: str) -> tuple[int, ...]:
-    return tuple(sorted({int(number) for number in numbers.split(",")}))
+    counts = tuple(sorted({int(number) for number in numbers.split(",")}))
+    if counts[0] < 1:
+        raise argparse.ArgumentTypeError(f"expected whole numbers from 1, got {numbers}")
+    return counts
 
 
 def main() -> None:

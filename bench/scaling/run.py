@@ -14,7 +14,6 @@ Usage: ./dev bench scaling [--rounds N] [--seconds S] [--tables connections,payl
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import tempfile
 from collections.abc import Callable
@@ -27,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 import record
 import yaml
-from rounds import Point, Taken, check_answers, in_turns, text
+from rounds import NO_P99, Point, Taken, check_answers, in_turns, text
 from server_process import Server
 
 from pyserver_loadgen.inputs import RequestOptions
@@ -138,8 +137,7 @@ def _common(taken: Taken) -> list[str]:
 
 
 def connection_row(name: str, taken: Taken) -> list[str]:
-    memory = [measured.server.rss_bytes or math.nan for measured in taken.rounds if measured.server]
-    return [name, *_common(taken), text(max(memory, default=math.nan), ",.0f", 1e-6)]
+    return [name, *_common(taken)]
 
 
 def payload_row(name: str, taken: Taken) -> list[str]:
@@ -155,7 +153,7 @@ def instance_row(name: str, taken: Taken) -> list[str]:
 
 
 TABLES = {
-    "connections": Table(connection_points, ["connections", *_COMMON, "server RSS MB"], connection_row),
+    "connections": Table(connection_points, ["connections", *_COMMON], connection_row),
     "payload": Table(payload_points, ["payload", "in flight", *_COMMON, "GB/s"], payload_row),
     "instances": Table(instance_points, ["instances", *_COMMON, "at best /s", "reached"], instance_row),
 }
@@ -181,7 +179,7 @@ def report(taken: dict[str, dict[str, Taken]]) -> str:
         table = TABLES[name]
         rows = [table.row(point, of_point) for point, of_point in by_point.items()]
         tables.append(f"{name}\n\n{record.table(table.head, rows)}\n")
-    return "\n".join(tables)
+    return "\n".join([*tables, NO_P99])
 
 
 def read_options() -> argparse.Namespace:

@@ -25,6 +25,7 @@ from pyserver_loadgen.subjects import Asked, prepare_server
 
 # So many answers must be as slow as a percentile or slower, or it is a guess.
 _LEAST_BEYOND = 1
+NO_P99 = "A p99 of fewer than 100 answers is left out."
 _CHECKED = 500
 _CHECKED_IN_FLIGHT = 8
 _MOST_CHECKING_S = 3.0

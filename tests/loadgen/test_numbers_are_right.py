@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import DelayServer, Seconds, StartDelayServer
+from asked_server import DelayServer, Seconds, StartDelayServer
 
 from pyserver_loadgen.measurement import Measurement
 from pyserver_loadgen.run import Setting
@@ -66,7 +66,7 @@ def test_a_fixed_delay_with_many_in_flight(start_delay_server: StartDelayServer)
     server = start_delay_server("fixed", 0.005)
 
     def attempt() -> None:
-        way_s = way_of(server, 200, 0.005)
+        way_s = way_of(server, 200, 1 / 800)
         measured, taken = server.measure(Setting(Steady(800), duration_s=5, warmup_s=0))
         check_percentiles(measured, taken, way_s, (50, 90))
         # Little's law: so many at a time are in flight, and so the closed loop of as many has the same rate.
