@@ -88,4 +88,6 @@ def _handshake(address: str, context: ssl.SSLContext, timeout_s: float) -> ssl.S
         host, port = split_address(address)
         plain = socket.create_connection((host, port), timeout_s)
     with plain:
+        # As every gRPC client does: servers of gRPC alone refuse who does not speak HTTP/2.
+        context.set_alpn_protocols(["h2", "http/1.1"])
         return context.wrap_socket(plain, server_hostname=host)

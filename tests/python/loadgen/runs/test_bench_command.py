@@ -211,6 +211,7 @@ def test_a_secured_server_is_measured_by_whoever_trusts_it(
     asked = ("echo", *SHORT, "--address", server.address, "--quiet")
     trusting = command(*asked, "--tls-ca", authority.certificate)
     assert (trusting.returncode, trusting.stderr) == (0, "")
+    assert command(*asked, "--tls-no-verify").returncode == 0
     # The system's authorities do not know this one; and without TLS there is nobody.
     assert command(*asked, "--tls").returncode == 3
     assert command(*asked).returncode == 3
@@ -264,7 +265,13 @@ def test_a_server_that_is_not_there_is_told() -> None:
 def test_ctrl_c_ends_with_a_report_of_what_there_is(server: ServerProcess, tmp_path: Path) -> None:
     line = [sys.executable, "-m", "pyserver", "bench", "echo", "--address", server.address, "--duration", "1h"]
     line += ["--warmup", "0s", "--json", str(tmp_path / "report.json")]
-    with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    # Whoever runs the tests in the background has SIGINT ignored, and so would its children.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    with process:
         before, deadline = _asked(server), time.monotonic() + 60
         while _asked(server) == before and time.monotonic() < deadline:
             pass
