@@ -86,7 +86,9 @@ class LoopThread {
   void remove(Connection& connection);
 
  private:
-  static constexpr std::size_t kReadBufferBytes = 256 * 1024;
+  // Small enough that what the kernel has written is still in the cache when it is copied on: with 256 KB, requests of
+  // 600 KB cost a fifth more (bench/overhead).
+  static constexpr std::size_t kReadBufferBytes = 64 * 1024;
   class Reaper;
 
   LoopThread(const ServerScope& scope, std::unique_ptr<EventLoop> loop);
