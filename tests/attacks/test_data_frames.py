@@ -55,8 +55,9 @@ def test_data_beyond_the_windows_is_not_stored(server: AttackedServer) -> None:
     peer.send(http2.data(stream, http2.message(length=3 * MIB)))
     piece = http2.data(stream, bytes(16_384))
     peer.send(piece * (64 * MIB // 16_384))
+    # Beyond the windows the connection is broken off. A server that reads as fast as we send opens them all the time,
+    # drops what follows the message, and hangs up when nothing more comes.
     assert_hung_up(peer)
-    assert peer.goaway not in (None, http2.NO_ERROR)
 
 
 def test_data_of_streams_that_were_never_opened_ends_the_connection(server: AttackedServer) -> None:
