@@ -14,7 +14,6 @@ import pytest
 from server_process import SERVER_PYTHON, RepositoryBuilder, ServerProcess, StartServer
 
 from pyserver.client import Client, Result
-from pyserver.server import serve_until_signal
 from pyserver.tensors import to_tensor
 from pyserver.v1 import model_status_pb2, predict_pb2, predict_pb2_grpc
 
@@ -174,30 +173,33 @@ def test_a_server_that_is_stopped_while_it_loads_never_says_that_it_is_ready(
     assert "ERROR" not in log.read_text()
 
 
+_PRINTS_SLOWLY = """
+import signal, threading
+from pyserver.server import serve_until_signal
+
+class Server:
+    stopped = threading.Event()
+    def start(self): pass
+    def ready_line(self): return "ready"
+    def stop(self, grace_s=None):
+        self.stopped.set()
+        return True
+
+printed = []
+
+def print_slowly(line):
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+    assert Server.stopped.wait(10)
+    printed.append(line)
+
+assert serve_until_signal(Server(), print_slowly, lambda: None)
+assert printed == ["ready"]
+"""
+
+
 def test_the_end_waits_for_whoever_still_prints_that_the_server_is_ready() -> None:
-    # Python aborts where a thread still writes to its streams while it ends.
-    class Stopped:
-        def __init__(self) -> None:
-            self.event = threading.Event()
-
-        def start(self) -> None:
-            pass
-
-        def ready_line(self) -> str:
-            return "ready"
-
-        def stop(self, grace_s: float | None = None) -> bool:  # noqa: ARG002
-            self.event.set()
-            return True
-
-    server, printed = Stopped(), []
-
-    def print_slowly(line: str) -> None:
-        main = threading.main_thread().ident
-        assert main is not None
-        signal.pthread_kill(main, signal.SIGTERM)
-        assert server.event.wait(10)
-        printed.append(line)
-
-    assert serve_until_signal(server, print_slowly, lambda: None)  # type: ignore[arg-type]
-    assert printed == ["ready"]
+    # Python aborts where a thread still writes to its streams while it ends. In a process of its own: it gets a signal.
+    done = subprocess.run(
+        [SERVER_PYTHON, "-c", _PRINTS_SLOWLY], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
