@@ -94,7 +94,7 @@ ROWS = st.builds(
 def reports(draw: st.DrawFn) -> Report:
     measurements = draw(st.lists(MEASUREMENTS, max_size=9))
     indexes = st.none() | st.integers(0, len(measurements) - 1) if measurements else st.none()
-    limits = floats(0, 1e6, exclude_min=True)
+    limits = floats(1e-9, 1e6)
     return Report(
         command=draw(st.lists(TEXTS, max_size=3)),
         kind=draw(st.sampled_from(["single", "sweep", "search", "compare", "mlperf"])),
