@@ -1,11 +1,9 @@
 """The server: builds every part, starts them, and stops them in the order that loses no request."""
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 
 from pyserver import _core
 from pyserver.config.schema import ServerSettings
@@ -19,6 +17,7 @@ from pyserver.services.model_status import add_model_status
 from pyserver.services.open_inference import add_open_inference
 from pyserver.services.predict import OPEN_INFERENCE_SERVICE, PREDICT_SERVICE, add_infer_methods
 from pyserver.services.reflection import add_reflection
+from pyserver.stop_signals import stop_signals
 from pyserver.transport import make_transport
 from pyserver.transport.infer_calls import STOPPING
 from pyserver.transport.tls import tls_files
@@ -122,20 +121,18 @@ def serve_until_signal(server: Server, on_ready: Callable[[str], None], at_once:
     Must be called on the main thread. Raises what start() raises. True where every request was answered, and nothing of
     the server still runs.
     """
-    wake = threading.Event()
-    signals: list[int] = []
+    wake, signalled = threading.Event(), threading.Event()
 
-    def received(number: int, _: FrameType | None) -> None:
-        if signals:
+    def received() -> None:
+        if signalled.is_set():
             at_once()
-        signals.append(number)
+        signalled.set()
         wake.set()
 
-    before = {number: signal.signal(number, received) for number in (signal.SIGTERM, signal.SIGINT)}
     failures: list[BaseException] = []
 
     def start() -> None:
-        # On a thread of its own: while it loads a model, the main thread stays free for signals.
+        # On a thread of its own: a server that loads a model can be stopped meanwhile.
         try:
             server.start()
             if not wake.is_set():
@@ -144,18 +141,15 @@ def serve_until_signal(server: Server, on_ready: Callable[[str], None], at_once:
             failures.append(error)
             wake.set()
 
-    starter = threading.Thread(target=start, name="pyserver-start", daemon=True)
-    starter.start()
-    try:
+    with stop_signals(received):
+        starter = threading.Thread(target=start, name="pyserver-start", daemon=True)
+        starter.start()
         wake.wait()
         if failures and not isinstance(failures[0], PyserverError):
             _log.error("the server did not start", exc_info=failures[0])
         ended = server.stop(_FAILED_START_GRACE_S if failures else None)
         # Python must not end while it still prints: it would find the stream locked, and abort.
         starter.join(_LAST_ANSWERS_S)
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)
     if failures:
         raise failures[0]
     return ended and not starter.is_alive()

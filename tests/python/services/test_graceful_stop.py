@@ -168,12 +168,15 @@ def test_a_server_that_is_stopped_while_it_loads_never_says_that_it_is_ready(
         while "model quick version 1: loaded" not in log.read_text():
             assert process.poll() is None
         process.terminate()
-        output, _ = process.communicate(timeout=20)
+        try:
+            output, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, output) == (0, "")
     assert "ERROR" not in log.read_text()
 
 
-_PRINTS_SLOWLY = """
+_SERVER_IN_NAME_ONLY = """
 import signal, threading
 from pyserver.server import serve_until_signal
 
@@ -185,21 +188,65 @@ class Server:
         self.stopped.set()
         return True
 
+def signal_thread(ident): signal.pthread_kill(ident, signal.SIGTERM)
+"""
+_PRINTS_SLOWLY = """
 printed = []
 
 def print_slowly(line):
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+    signal_thread(threading.main_thread().ident)
     assert Server.stopped.wait(10)
     printed.append(line)
 
 assert serve_until_signal(Server(), print_slowly, lambda: None)
 assert printed == ["ready"]
 """
+_IS_SIGNALLED_ELSEWHERE = """
+import os
+
+def switches():
+    with open(f"/proc/self/task/{os.getpid()}/status") as status:
+        return [line for line in status if "ctxt_switches" in line]
+
+def signal_this_thread(line):
+    # Every read gives up the GIL: the main thread runs on until it waits for what only the signal brings.
+    unchanged = 0
+    before = switches()
+    while unchanged < 100:
+        now = switches()
+        unchanged = unchanged + 1 if now == before else 0
+        before = now
+    signal_thread(threading.get_ident())
+
+assert serve_until_signal(Server(), signal_this_thread, lambda: None)
+"""
+_IS_SIGNALLED_TWICE = """
+at_once = threading.Event()
+
+def signal_twice(line):
+    signal_thread(threading.get_ident())
+    assert Server.stopped.wait(10)
+    signal_thread(threading.get_ident())
+    assert at_once.wait(10)
+
+before = signal.getsignal(signal.SIGTERM)
+assert serve_until_signal(Server(), signal_twice, at_once.set)
+assert signal.getsignal(signal.SIGTERM) == before
+"""
 
 
-def test_the_end_waits_for_whoever_still_prints_that_the_server_is_ready() -> None:
-    # Python aborts where a thread still writes to its streams while it ends. In a process of its own: it gets a signal.
-    done = subprocess.run(
-        [SERVER_PYTHON, "-c", _PRINTS_SLOWLY], capture_output=True, text=True, timeout=60, check=False
-    )
+@pytest.mark.parametrize(
+    "program",
+    [
+        # Python aborts where a thread still writes to its streams while it ends.
+        pytest.param(_PRINTS_SLOWLY, id="the end waits for whoever still prints that the server is ready"),
+        # The main thread sleeps on, where it is not woken by other means than Python's signal handlers.
+        pytest.param(_IS_SIGNALLED_ELSEWHERE, id="a signal that another thread got ends the server"),
+        pytest.param(_IS_SIGNALLED_TWICE, id="a second signal is told while the server stops"),
+    ],
+)
+def test_signals_end_the_server(program: str) -> None:
+    # In a process of its own: it gets a signal.
+    command = [SERVER_PYTHON, "-c", _SERVER_IN_NAME_ONLY + program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
