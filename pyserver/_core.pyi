@@ -437,6 +437,35 @@ class NativeServer:
     @property
     def connections(self) -> int: ...
 
+OpOption = bool | int | float | str | Sequence[float] | Sequence[str]
+
+class OpChain:
+    """Ops of pre- or post-processing, one after another, for one row at a time. Not thread-safe."""
+
+    def __init__(
+        self,
+        ops: Sequence[tuple[str, Mapping[str, OpOption]]],
+        datatype: str,
+        shape: Sequence[int],
+        *,
+        folders: Sequence[str] = (),
+    ) -> None:
+        """`datatype` and `shape` are those of the row that goes in. Raises StatusError where two ops do not fit."""
+
+    @property
+    def datatype(self) -> str:
+        """Of the row that comes out."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the row that comes out; -1 where only an actual row tells."""
+
+    def run(self, row: bytes, shape: Sequence[int]) -> tuple[tuple[int, ...], bytes]:
+        """Shape and contents of the row that comes out. Raises StatusError where the row is bad."""
+
+def op_entries() -> dict[str, str]:
+    """Every op, and what it does and takes."""
+
 class LoadTarget:
     """Whom load is for."""
 

@@ -53,6 +53,7 @@ void bind_core(pybind11::module_& module);
 void bind_engines(pybind11::module_& module);
 void bind_loadgen(pybind11::module_& module);
 void bind_metrics(pybind11::module_& module);
+void bind_ops(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);
 void bind_transport(pybind11::module_& module);
 

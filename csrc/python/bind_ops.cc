@@ -1,0 +1,90 @@
+// Ops, as pyserver._core.OpChain and op_entries().
+#include "memory/allocator.h"
+#include "ops/op_chain.h"
+#include "ops/op_registry.h"
+#include "python/bindings.h"
+
+namespace py = pybind11;
+
+namespace pyserver {
+namespace {
+
+using Options = std::map<std::string, OpOptions::Value>;
+using NamedOps = std::vector<std::pair<std::string, Options>>;
+
+Datatype to_datatype(const std::string& name) {
+  const auto known = datatype_from_name(name);
+  if (!known) throw py::value_error("unknown datatype " + name);
+  return *known;
+}
+
+std::vector<std::unique_ptr<Op>> make_ops(const NamedOps& named, const std::vector<std::string>& folders) {
+  std::vector<std::unique_ptr<Op>> ops;
+  for (const auto& [name, options] : named) {
+    ops.push_back(value_or_throw(make_op(name, OpOptions({options.begin(), options.end()}, folders))));
+  }
+  return ops;
+}
+
+// pyserver._core.OpChain. One thread at a time: the GIL is held while it runs.
+struct ChainHolder {
+  HostAllocator allocator;
+  std::shared_ptr<BufferPool> pool = BufferPool::create(allocator, {});
+  ChainContext context{*pool};
+  OpChain chain;
+
+  explicit ChainHolder(OpChain made) : chain(std::move(made)) {}
+};
+
+std::unique_ptr<ChainHolder> make_chain(const NamedOps& ops, const std::string& datatype,
+                                        const std::vector<std::int64_t>& shape,
+                                        const std::vector<std::string>& folders) {
+  const RowSpec input{to_datatype(datatype), to_shape(shape)};
+  return std::make_unique<ChainHolder>(value_or_throw(OpChain::create(make_ops(ops, folders), input)));
+}
+
+TensorView row_of(const ChainHolder& holder, std::string_view bytes, const Shape& shape) {
+  const RowSpec& input = holder.chain.input();
+  const TensorView row{"", input.datatype, shape, std::as_bytes(std::span(bytes))};
+  throw_unless_ok(check_contents(row));
+  if (!input.shape.admits(shape)) {
+    throw py::value_error("expected shape " + to_string(input.shape) + ", got " + to_string(shape));
+  }
+  return row;
+}
+
+py::tuple run(ChainHolder& holder, const py::bytes& bytes, const std::vector<std::int64_t>& shape) {
+  const TensorView row = row_of(holder, std::string_view(bytes), to_shape(shape));
+  const Shape planned = value_or_throw(holder.chain.plan(row));
+  holder.context.geometry = {};
+  const Datatype datatype = holder.chain.output().datatype;
+  if (datatype == Datatype::kBytes) {
+    std::vector<std::byte> texts;
+    throw_unless_ok(holder.chain.append_texts(row, texts, holder.context));
+    return py::make_tuple(to_tuple(planned), py::bytes(reinterpret_cast<const char*>(texts.data()), texts.size()));
+  }
+  const auto count = static_cast<std::size_t>(planned.element_count().value_or(0));
+  py::bytes output = new_bytes(count * size_of(datatype));
+  auto* const data = reinterpret_cast<std::byte*>(PyBytes_AS_STRING(output.ptr()));
+  throw_unless_ok(holder.chain.run(row, {data, count * size_of(datatype)}, holder.context));
+  return py::make_tuple(to_tuple(planned), output);
+}
+
+}  // namespace
+
+void bind_ops(py::module_& module) {
+  py::class_<ChainHolder>(module, "OpChain")
+      .def(py::init(&make_chain), py::arg("ops"), py::arg("datatype"), py::arg("shape"), py::kw_only(),
+           py::arg("folders") = std::vector<std::string>())
+      .def_property_readonly("datatype", [](const ChainHolder& self) { return name_of(self.chain.output().datatype); })
+      .def_property_readonly("shape", [](const ChainHolder& self) { return to_tuple(self.chain.output().shape); })
+      .def("run", &run, py::arg("row"), py::arg("shape"));
+
+  module.def("op_entries", [] {
+    py::dict entries;
+    for (const OpEntry& entry : op_entries()) entries[py::str(entry.name)] = py::str(entry.help);
+    return entries;
+  });
+}
+
+}  // namespace pyserver
