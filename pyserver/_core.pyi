@@ -150,7 +150,17 @@ class ModelRuntime:
     Create → warm_up() as often as wanted → start() → publish in the Core → withdraw from it → stop().
     """
 
-    def __init__(self, core: Core, model: str, version: int, engine: Engine, settings: BatchSettings) -> None: ...
+    def __init__(
+        self,
+        core: Core,
+        model: str,
+        version: int,
+        engine: Engine,
+        settings: BatchSettings,
+        processing: Processing | None = None,
+    ) -> None:
+        """Takes `engine` and `processing`, which was made for the engine's signature."""
+
     def warm_up(self, rows: int) -> None:
         """Executes every instance once with made-up inputs. Raises StatusError. Releases the GIL."""
 
@@ -172,7 +182,21 @@ class ModelRuntime:
     @property
     def device(self) -> str: ...
     @property
-    def signature(self) -> ModelSignature: ...
+    def signature(self) -> ModelSignature:
+        """What requests bring and get."""
+
+    @property
+    def model_signature(self) -> ModelSignature:
+        """What the engine takes and gives."""
+
+    @property
+    def preprocessing(self) -> list[tuple[str, str, list[str]]]:
+        """(the client's input, the model's, the names of the ops) of each input that is made."""
+
+    @property
+    def postprocessing(self) -> list[tuple[str, str, list[str]]]:
+        """Likewise of each output."""
+
     @property
     def instance_groups(self) -> list[InstanceGroup]: ...
     @property
@@ -462,6 +486,29 @@ class OpChain:
 
     def run(self, row: bytes, shape: Sequence[int]) -> tuple[tuple[int, ...], bytes]:
         """Shape and contents of the row that comes out. Raises StatusError where the row is bad."""
+
+class Processing:
+    """What is done with a model's inputs and outputs, until a ModelRuntime takes it."""
+
+    def __init__(self, model: ModelSignature) -> None: ...
+    def add_input(
+        self,
+        client: TensorSpec,
+        model_input: str,
+        ops: Sequence[tuple[str, Mapping[str, OpOption]]],
+        *,
+        folders: Sequence[str] = (),
+    ) -> None:
+        """`model_input` is made of the client's tensor. Raises StatusError, naming input and op."""
+
+    def add_output(
+        self, output: str, ops: Sequence[tuple[str, Mapping[str, OpOption]]], *, folders: Sequence[str] = ()
+    ) -> None:
+        """The model's `output` goes through the ops. Raises StatusError, naming output and op."""
+
+    @property
+    def client(self) -> ModelSignature:
+        """What requests bring and get."""
 
 def op_entries() -> dict[str, str]:
     """Every op, and what it does and takes."""

@@ -21,11 +21,14 @@ void copy(std::span<const std::byte> from, std::byte* to) noexcept {
 
 }  // namespace
 
-BatchAssembler::BatchAssembler(const ModelSignature& signature, BufferPool& pool, ModelMetrics& metrics)
+BatchAssembler::BatchAssembler(const ModelSignature& signature, BufferPool& pool, ModelMetrics& metrics,
+                               std::vector<bool> made)
     : signature_(signature),
       pool_(pool),
       metrics_(metrics),
+      made_(std::move(made)),
       scratch_(signature.inputs.size()),
+      rooms_(signature.inputs.size()),
       positions_(signature.outputs.size()) {}
 
 Result<std::span<std::byte>> BatchAssembler::scratch(std::size_t input, std::size_t bytes) {
@@ -58,14 +61,38 @@ Result<TensorView> BatchAssembler::gather_input(const Batch& batch, std::size_t 
   return gathered;
 }
 
+Result<TensorView> BatchAssembler::make_room(const Batch& batch, std::size_t input) {
+  TensorView made = batch.requests.front()->inputs[input];
+  rooms_[input] = {};
+  if (made.name.empty()) return made;  // absent
+  if (signature_.batches()) made.shape[0] = batch.rows;
+  const auto elements = made.shape.element_count();
+  std::size_t bytes = 0;
+  if (!elements || __builtin_mul_overflow(static_cast<std::size_t>(*elements), size_of(made.datatype), &bytes)) {
+    return resource_exhausted(concat("input ", quoted(made.name), ": no memory for shape ", to_string(made.shape)));
+  }
+  auto space = scratch(input, bytes);
+  if (!space.ok()) return std::move(space).status();
+  rooms_[input] = *space;
+  made.bytes = *space;
+  return made;
+}
+
 Result<std::span<const TensorView>> BatchAssembler::gather(const Batch& batch) {
   std::fill(positions_.begin(), positions_.end(), Position{});
   const auto& first = batch.requests.front()->inputs;
   const bool alone = batch.requests.size() == 1;
-  if (alone && std::all_of(first.begin(), first.end(), is_aligned)) return std::span<const TensorView>(first);
+  if (made_.empty() && alone && std::all_of(first.begin(), first.end(), is_aligned))
+    return std::span<const TensorView>(first);
 
   inputs_.clear();
   for (std::size_t input = 0; input < first.size(); ++input) {
+    if (is_made(input)) {
+      auto room = make_room(batch, input);
+      if (!room.ok()) return std::move(room).status();
+      inputs_.push_back(*room);
+      continue;
+    }
     if (alone && is_aligned(first[input])) {
       inputs_.push_back(first[input]);
       continue;

@@ -1,8 +1,8 @@
 // BatchAssembler: puts the inputs of a batch together for the engine, and takes its outputs apart again.
 //
 // A lone request is executed where its bytes lie, unless they are not aligned to their element; then, and for larger
-// batches, the rows are gathered once into buffers that are reused from batch to batch.
-// Not thread-safe: one for each instance.
+// batches, the rows are gathered once into buffers that are reused from batch to batch. Inputs that pre-processing
+// makes get room there instead. Not thread-safe: one for each instance.
 #pragma once
 
 #include <span>
@@ -17,12 +17,17 @@ namespace pyserver {
 
 class BatchAssembler {
  public:
-  // All must outlive the assembler.
-  BatchAssembler(const ModelSignature& signature, BufferPool& pool, ModelMetrics& metrics);
+  // All must outlive the assembler. `made[i]`: input i is not gathered, but written by whoever makes it. Empty: none
+  // is.
+  BatchAssembler(const ModelSignature& signature, BufferPool& pool, ModelMetrics& metrics, std::vector<bool> made = {});
 
-  // The inputs of `batch` as EngineInstance::execute() takes them, valid until the next call.
-  // RESOURCE_EXHAUSTED where the pool has no memory.
+  // The inputs of `batch` as EngineInstance::execute() takes them, valid until the next call; those that are made are
+  // still to be written to rooms(). RESOURCE_EXHAUSTED where the pool has no memory.
   Result<std::span<const TensorView>> gather(const Batch& batch);
+
+  // Of the last gather(), one an input: where the rows of its requests go, one after another. Empty where an input is
+  // not made.
+  std::span<const std::span<std::byte>> rooms() const noexcept { return rooms_; }
 
   // Checks that `outputs` are as many, and of the datatypes, that the signature says, that each has `batch.rows` rows
   // where the model batches, and as many bytes as its shape asks for. INTERNAL, naming the output, otherwise.
@@ -35,6 +40,8 @@ class BatchAssembler {
 
  private:
   Result<TensorView> gather_input(const Batch& batch, std::size_t input);
+  Result<TensorView> make_room(const Batch& batch, std::size_t input);
+  bool is_made(std::size_t input) const noexcept { return !made_.empty() && made_[input]; }
   Result<std::span<std::byte>> scratch(std::size_t input, std::size_t bytes);
 
   // Where the last slice of an output ended: BYTES rows are found by walking to them, and the next begins there.
@@ -46,7 +53,9 @@ class BatchAssembler {
   const ModelSignature& signature_;
   BufferPool& pool_;
   ModelMetrics& metrics_;
+  const std::vector<bool> made_;
   std::vector<Buffer> scratch_;  // one an input
+  std::vector<std::span<std::byte>> rooms_;
   std::vector<TensorView> inputs_;
   std::vector<TensorView> sliced_;
   std::vector<Position> positions_;  // one an output

@@ -38,6 +38,8 @@ struct Timeline {
   TimePoint batch_began;    // an instance took it
   TimePoint execute_began;  // the batch is assembled
   TimePoint execute_ended;
+  Duration preprocess{};         // a part of the time between batch_began and execute_began
+  Duration postprocess{};        // a part of the time after execute_ended
   std::uint32_t batch_size = 0;  // rows executed together
 };
 
@@ -74,6 +76,8 @@ class Request {
   bool wants_typed_contents = false;
   // As sent, until ModelRuntime arranges them in the signature's order.
   std::pmr::vector<TensorView> inputs{&arena};
+  // What the caller sent where pre-processing makes `inputs` of it; otherwise empty.
+  std::pmr::vector<TensorView> sources{&arena};
   std::pmr::vector<std::string_view> wanted_outputs{&arena};  // none: all
   // Contents that could not be used where they lay: typed fields, BYTES elements.
   std::pmr::vector<Buffer> owned{&arena};

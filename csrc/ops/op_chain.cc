@@ -51,6 +51,7 @@ Result<OpChain> OpChain::create(std::vector<std::unique_ptr<Op>> ops, const RowS
   std::vector<RowSpec> specs;
   for (std::size_t index = 0; index < ops.size(); ++index) {
     specs.push_back(spec);
+    chain.op_names_.emplace_back(ops[index]->name());
     Result<RowSpec> next = ops[index]->check(spec);
     const bool last = index + 1 == ops.size();
     Status status = next.status();

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -42,6 +43,8 @@ class OpChain {
 
   const RowSpec& input() const noexcept { return input_; }
   const RowSpec& output() const noexcept { return output_; }
+  // As they were given, for people: before any was fused with another.
+  const std::vector<std::string>& op_names() const noexcept { return op_names_; }
 
   // The shape that comes out for this row: datatype and shape are such as input() takes, contents are checked.
   Result<Shape> plan(const TensorView& row) const;
@@ -59,6 +62,7 @@ class OpChain {
   Result<TensorView> run_to_last(const TensorView& row, ChainContext& context) const;
 
   std::vector<std::unique_ptr<Op>> ops_;
+  std::vector<std::string> op_names_;
   RowSpec input_;
   RowSpec output_;
   std::vector<RowSpec> specs_;  // what goes into each op

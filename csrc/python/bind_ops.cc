@@ -1,4 +1,4 @@
-// Ops, as pyserver._core.OpChain and op_entries().
+// Ops and what is made of them, as pyserver._core.OpChain, Processing and op_entries().
 #include "memory/allocator.h"
 #include "ops/op_chain.h"
 #include "ops/op_registry.h"
@@ -72,6 +72,11 @@ py::tuple run(ChainHolder& holder, const py::bytes& bytes, const std::vector<std
 
 }  // namespace
 
+Processing& ProcessingHolder::get() const {
+  if (processing == nullptr) throw py::value_error("this processing belongs to a ModelRuntime already");
+  return *processing;
+}
+
 void bind_ops(py::module_& module) {
   py::class_<ChainHolder>(module, "OpChain")
       .def(py::init(&make_chain), py::arg("ops"), py::arg("datatype"), py::arg("shape"), py::kw_only(),
@@ -79,6 +84,25 @@ void bind_ops(py::module_& module) {
       .def_property_readonly("datatype", [](const ChainHolder& self) { return name_of(self.chain.output().datatype); })
       .def_property_readonly("shape", [](const ChainHolder& self) { return to_tuple(self.chain.output().shape); })
       .def("run", &run, py::arg("row"), py::arg("shape"));
+
+  using Folders = std::vector<std::string>;
+  py::class_<ProcessingHolder>(module, "Processing")
+      .def(py::init([](const ModelSignature& model) { return ProcessingHolder{std::make_unique<Processing>(model)}; }),
+           py::arg("model"))
+      .def(
+          "add_input",
+          [](ProcessingHolder& self, TensorSpec client, const std::string& input, const NamedOps& ops,
+             const Folders& folders) {
+            throw_unless_ok(self.get().add_input(std::move(client), input, make_ops(ops, folders)));
+          },
+          py::arg("client"), py::arg("model_input"), py::arg("ops"), py::kw_only(), py::arg("folders") = Folders())
+      .def(
+          "add_output",
+          [](ProcessingHolder& self, const std::string& output, const NamedOps& ops, const Folders& folders) {
+            throw_unless_ok(self.get().add_output(output, make_ops(ops, folders)));
+          },
+          py::arg("output"), py::arg("ops"), py::kw_only(), py::arg("folders") = Folders())
+      .def_property_readonly("client", [](const ProcessingHolder& self) { return self.get().client(); });
 
   module.def("op_entries", [] {
     py::dict entries;

@@ -23,15 +23,42 @@ std::int64_t in_microseconds(Duration duration) {
 }
 
 std::unique_ptr<RuntimeHolder> make_runtime(Core& core, std::string model, std::int64_t version, EngineHolder& engine,
-                                            const BatchSettings& settings) {
+                                            const BatchSettings& settings, ProcessingHolder* processing) {
   engine.get();  // throws where it is taken
-  return std::make_unique<RuntimeHolder>(std::make_shared<ModelRuntime>(
-      std::move(model), version, std::move(engine.engine), settings, core.pool, core.clock));
+  if (processing != nullptr) processing->get();
+  return std::make_unique<RuntimeHolder>(
+      std::make_shared<ModelRuntime>(std::move(model), version, std::move(engine.engine), settings, core.pool,
+                                     core.clock, processing == nullptr ? nullptr : std::move(processing->processing)));
 }
 
 bool stop(RuntimeHolder& holder, double patience_s) {
   const auto patience = std::chrono::duration<double>(std::max(patience_s, 0.0));
   return holder.runtime->stop(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+}
+
+// (the client's name, the model's name, the ops) of every tensor that is processed.
+using Chains = std::vector<std::tuple<std::string, std::string, std::vector<std::string>>>;
+
+Chains preprocessing(const RuntimeHolder& holder) {
+  Chains chains;
+  if (const Processing* processing = holder.runtime->processing()) {
+    for (const MadeInput& made : processing->made_inputs()) {
+      chains.emplace_back(processing->client().inputs[made.client].name, processing->model().inputs[made.model].name,
+                          made.chain.op_names());
+    }
+  }
+  return chains;
+}
+
+Chains postprocessing(const RuntimeHolder& holder) {
+  Chains chains;
+  if (const Processing* processing = holder.runtime->processing()) {
+    for (const MadeOutput& made : processing->made_outputs()) {
+      const std::string& name = processing->model().outputs[made.index].name;
+      chains.emplace_back(name, name, made.chain.op_names());
+    }
+  }
+  return chains;
 }
 
 }  // namespace
@@ -61,7 +88,7 @@ void bind_runtime(py::module_& module) {
   py::class_<Runtime>(module, "ModelRuntime")
       // The core's pool and clock serve the runtime as long as it lives.
       .def(py::init(&make_runtime), py::keep_alive<1, 2>(), py::arg("core"), py::arg("model"), py::arg("version"),
-           py::arg("engine"), py::arg("settings"))
+           py::arg("engine"), py::arg("settings"), py::arg("processing") = py::none())
       .def(
           "warm_up", [](Runtime& self, std::int64_t rows) { throw_unless_ok(self.runtime->warm_up(rows)); },
           py::arg("rows"), py::call_guard<py::gil_scoped_release>())
@@ -73,7 +100,10 @@ void bind_runtime(py::module_& module) {
       .def_property_readonly("version", [](const Runtime& self) { return self.runtime->version(); })
       .def_property_readonly("engine", [](const Runtime& self) { return self.runtime->engine().name(); })
       .def_property_readonly("device", [](const Runtime& self) { return self.runtime->engine().device(); })
-      .def_property_readonly("signature", [](const Runtime& self) { return self.runtime->engine().signature(); })
+      .def_property_readonly("signature", [](const Runtime& self) { return self.runtime->signature(); })
+      .def_property_readonly("model_signature", [](const Runtime& self) { return self.runtime->engine().signature(); })
+      .def_property_readonly("preprocessing", &preprocessing)
+      .def_property_readonly("postprocessing", &postprocessing)
       .def_property_readonly("instance_groups",
                              [](const Runtime& self) { return self.runtime->engine().instance_groups(); })
       .def_property_readonly("batch_settings", [](const Runtime& self) { return self.runtime->batch_settings(); })

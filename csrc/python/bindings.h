@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "inference/engine.h"
+#include "processing/processing.h"
 #include "tensor/shape.h"
 
 namespace pyserver {
@@ -30,6 +31,12 @@ T value_or_throw(Result<T> result) {
 struct EngineHolder {
   std::unique_ptr<Engine> engine;
   const Engine& get() const;  // throws ValueError once it is taken
+};
+
+// pyserver._core.Processing: until a runtime takes it.
+struct ProcessingHolder {
+  std::unique_ptr<Processing> processing;
+  Processing& get() const;  // throws ValueError once it is taken
 };
 
 // Bytes that are not UTF-8 are replaced.

@@ -31,9 +31,11 @@ Ledger ledger_of(const Timeline& at, TimePoint now) {
   ledger.receive_us = microseconds_between(at.received, at.decode_began);
   ledger.decode_us = microseconds_between(at.decode_began, at.queued);
   ledger.queue_us = microseconds_between(at.queued, at.batch_began);
-  ledger.batch_us = microseconds_between(at.batch_began, at.execute_began);
+  ledger.batch_us = microseconds_between(at.batch_began + at.preprocess, at.execute_began);
+  ledger.preprocess_us = microseconds_between({}, TimePoint(at.preprocess));
   ledger.execute_us = microseconds_between(at.execute_began, at.execute_ended);
-  ledger.encode_us = microseconds_between(at.execute_ended, now);
+  ledger.postprocess_us = microseconds_between({}, TimePoint(at.postprocess));
+  ledger.encode_us = microseconds_between(at.execute_ended + at.postprocess, now);
   ledger.batch_size = at.batch_size;
   return ledger;
 }
@@ -99,7 +101,7 @@ class Call final : public Completion {
   // The outputs that the request wants, in its order, under the signature's names.
   Result<Message> encode_outputs(const Request& request, std::span<const TensorView> outputs,
                                  const std::shared_ptr<const void>& memory) {
-    const ModelSignature& signature = (*lease_)->engine().signature();
+    const ModelSignature& signature = (*lease_)->signature();
     std::array<std::byte, 1024> block;
     std::pmr::monotonic_buffer_resource arena(block.data(), block.size());
     std::pmr::vector<TensorView> wanted(&arena);

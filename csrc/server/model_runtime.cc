@@ -23,10 +23,12 @@ Status failure_of(const Request& request, const Status& status) {
 }  // namespace
 
 ModelRuntime::ModelRuntime(std::string model, std::int64_t version, std::unique_ptr<Engine> engine,
-                           BatchSettings settings, std::shared_ptr<BufferPool> pool, Clock& clock)
+                           BatchSettings settings, std::shared_ptr<BufferPool> pool, Clock& clock,
+                           std::unique_ptr<const Processing> processing)
     : model_(std::move(model)),
       version_(version),
       engine_(std::move(engine)),
+      processing_(std::move(processing)),
       settings_(std::move(settings)),
       pool_(std::move(pool)),
       clock_(clock),
@@ -35,16 +37,32 @@ ModelRuntime::ModelRuntime(std::string model, std::int64_t version, std::unique_
 
 ModelRuntime::~ModelRuntime() { stop(std::chrono::milliseconds(0)); }
 
+Result<std::unique_ptr<ModelRuntime::Instance>> ModelRuntime::make_instance(std::size_t group, int threads) {
+  Result<std::unique_ptr<EngineInstance>> engine = engine_->create_instance(group);
+  if (!engine.ok()) return std::move(engine).status();
+  const ModelSignature& signature = engine_->signature();
+  auto instance = std::make_unique<Instance>();
+  instance->group = group;
+  instance->engine = *std::move(engine);
+  std::vector<bool> made;
+  if (processing_ != nullptr) {
+    instance->processor = std::make_unique<BatchProcessor>(*processing_, *pool_, std::max(threads, 1));
+    for (std::size_t input = 0; input < signature.inputs.size(); ++input)
+      made.push_back(processing_->makes_input(input));
+  }
+  instance->assembler = std::make_unique<BatchAssembler>(signature, *pool_, metrics_, std::move(made));
+  return instance;
+}
+
 Status ModelRuntime::create_instances() {
   if (!instances_.empty()) return {};
   const std::vector<InstanceGroup> groups = engine_->instance_groups();
-  std::vector<Instance> instances;
+  std::vector<std::unique_ptr<Instance>> instances;
   for (std::size_t group = 0; group < groups.size(); ++group) {
     for (int count = 0; count < groups[group].count; ++count) {
-      Result<std::unique_ptr<EngineInstance>> made = engine_->create_instance(group);
+      Result<std::unique_ptr<Instance>> made = make_instance(group, groups[group].threads);
       if (!made.ok()) return std::move(made).status();
-      auto assembler = std::make_unique<BatchAssembler>(engine_->signature(), *pool_, metrics_);
-      instances.push_back({group, *std::move(made), std::move(assembler), {}});
+      instances.push_back(*std::move(made));
     }
   }
   instances_ = std::move(instances);
@@ -53,10 +71,9 @@ Status ModelRuntime::create_instances() {
 
 Status ModelRuntime::start() {
   PYSERVER_RETURN_IF_ERROR(create_instances());
-  // From here on instances_ does not change, so that the threads may hold references into it.
-  for (Instance& instance : instances_) {
+  for (const auto& instance : instances_) {
     try {
-      instance.thread = std::thread([this, &instance] { run(instance); });
+      instance->thread = std::thread([this, &instance = *instance] { run(instance); });
     } catch (const std::system_error& error) {
       return resource_exhausted(concat("model ", quoted(model_), ": no thread for an instance: ", error.what()));
     }
@@ -82,15 +99,19 @@ Status ModelRuntime::warm_up(std::int64_t rows) {
     inputs.push_back({spec.name, spec.datatype, shape, buffer->bytes()});
     zeros.push_back(*std::move(buffer));
   }
-  for (Instance& instance : instances_) {
+  for (const auto& instance : instances_) {
     std::vector<TensorView> outputs;
-    PYSERVER_RETURN_IF_ERROR(instance.engine->execute(inputs, outputs));
+    PYSERVER_RETURN_IF_ERROR(instance->engine->execute(inputs, outputs));
   }
   return {};
 }
 
 void ModelRuntime::submit(std::unique_ptr<Request> request) {
-  Status status = admit(engine_->signature(), *request);
+  Status status = admit(signature(), *request);
+  if (status.ok() && processing_ != nullptr) {
+    status = processing_->plan(*request);
+    if (!status.ok()) status = failure_of(*request, status);
+  }
   if (status.ok()) {
     request->timeline.queued = clock_.now();
     if (run_inline(request)) return;
@@ -117,10 +138,9 @@ bool ModelRuntime::run_inline(std::unique_ptr<Request>& request) {
 void ModelRuntime::prepare_inline() {
   const std::lock_guard lock(inline_mutex_);
   if (inline_instance_ != nullptr) return;
-  Result<std::unique_ptr<EngineInstance>> made = engine_->create_instance(0);
-  if (!made.ok()) return;  // no harm: requests are handed over
-  auto assembler = std::make_unique<BatchAssembler>(engine_->signature(), *pool_, metrics_);
-  inline_instance_ = std::make_unique<Instance>(Instance{0, *std::move(made), std::move(assembler), {}});
+  // Its rows are processed on one thread: others would have to be woken, which the loop that decodes cannot wait for.
+  Result<std::unique_ptr<Instance>> made = make_instance(0, 1);
+  if (made.ok()) inline_instance_ = *std::move(made);  // otherwise no harm: requests are handed over
 }
 
 bool ModelRuntime::stop(std::chrono::milliseconds patience) {
@@ -133,8 +153,8 @@ bool ModelRuntime::stop(std::chrono::milliseconds patience) {
   }
   const bool nothing_waits = batcher_.depth() == 0;
   batcher_.stop(/*abandon=*/true);
-  for (Instance& instance : instances_) {
-    if (instance.thread.joinable()) instance.thread.join();
+  for (const auto& instance : instances_) {
+    if (instance->thread.joinable()) instance->thread.join();
   }
   return answered || nothing_waits;
 }
@@ -154,16 +174,49 @@ void ModelRuntime::run(Instance& instance) {
   }
 }
 
+Result<std::span<const TensorView>> ModelRuntime::gather(Instance& instance, Batch& batch) {
+  Result<std::span<const TensorView>> inputs = instance.assembler->gather(batch);
+  if (instance.processor == nullptr) return inputs;
+  std::vector<Status> statuses;
+  while (inputs.ok()) {
+    const TimePoint began = clock_.now();
+    instance.processor->preprocess(batch.requests, instance.assembler->rooms(), statuses);
+    const Duration spent = clock_.now() - began;
+    for (const auto& request : batch.requests) request->timeline.preprocess += spent;
+    if (std::ranges::all_of(statuses, &Status::ok)) break;
+    for (std::size_t index = 0; index < statuses.size(); ++index) {
+      if (statuses[index].ok()) continue;
+      batch.rows -= batch.requests[index]->rows;
+      const Status failure = failure_of(*batch.requests[index], statuses[index]);
+      finish(std::move(batch.requests[index]), failure);
+    }
+    std::erase(batch.requests, nullptr);
+    if (batch.requests.empty()) break;
+    // The rows of the others lie elsewhere now.
+    inputs = instance.assembler->gather(batch);
+  }
+  return inputs;
+}
+
 void ModelRuntime::execute(Instance& instance, Batch& batch) {
   const TimePoint began = batch.requests.front()->timeline.batch_began;
   std::vector<TensorView> outputs;
-  Result<std::span<const TensorView>> inputs = instance.assembler->gather(batch);
-  Status status = inputs.ok() ? Status() : inputs.status();
+  const Result<std::span<const TensorView>> inputs = gather(instance, batch);
+  if (batch.requests.empty()) return;
+  Status status = inputs.status();
   const TimePoint execute_began = clock_.now();
   if (status.ok()) status = instance.engine->execute(*inputs, outputs);
   const TimePoint execute_ended = clock_.now();
-  inline_policy_.executed(execute_ended - execute_began);
   if (status.ok()) status = instance.assembler->check_outputs(batch, outputs);
+  std::span<const TensorView> answers = outputs;
+  Duration postprocess{};
+  if (status.ok() && instance.processor != nullptr) {
+    const Result<std::span<const TensorView>> processed = instance.processor->postprocess(outputs);
+    status = processed.status();
+    if (processed.ok()) answers = *processed;
+    postprocess = clock_.now() - execute_ended;
+  }
+  inline_policy_.executed(execute_ended - execute_began + batch.requests.front()->timeline.preprocess + postprocess);
   if (!status.ok() && batch.requests.size() > 1) return execute_alone(instance, batch);
 
   BatchRecord record{.rows = batch.rows,
@@ -172,18 +225,20 @@ void ModelRuntime::execute(Instance& instance, Batch& batch) {
                      .execute_ns = nanoseconds_between(execute_began, execute_ended),
                      .respond_ns = 0,
                      .ok = status.ok()};
-  const bool worth_sharing = status.ok() && std::ranges::any_of(outputs, [](const TensorView& output) {
-                               return output.bytes.size() >= Loan::kSmallest;
-                             });
+  // What post-processing made is written over by the next batch.
+  const bool worth_sharing =
+      status.ok() && answers.data() == outputs.data() &&
+      std::ranges::any_of(outputs, [](const TensorView& output) { return output.bytes.size() >= Loan::kSmallest; });
   const std::shared_ptr<const void> memory = worth_sharing ? instance.engine->share_outputs() : nullptr;
   std::int64_t row = 0;
   for (std::unique_ptr<Request>& request : batch.requests) {
     request->timeline.execute_began = execute_began;
     request->timeline.execute_ended = execute_ended;
+    request->timeline.postprocess = postprocess;
     request->timeline.batch_size = static_cast<std::uint32_t>(batch.rows);
     const std::int64_t rows = request->rows;
     if (status.ok()) {
-      const auto slice = instance.assembler->slice(batch, *request, row, outputs);
+      const auto slice = instance.assembler->slice(batch, *request, row, answers);
       finish(std::move(request), status, slice, memory);
     } else {
       const Status failure = failure_of(*request, status);
@@ -203,6 +258,7 @@ void ModelRuntime::execute_alone(Instance& instance, Batch& batch) {
     Batch alone;
     alone.rows = request->rows;
     request->timeline.batch_began = clock_.now();
+    request->timeline.preprocess = {};
     alone.requests.push_back(std::move(request));
     execute(instance, alone);
   }

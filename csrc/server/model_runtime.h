@@ -20,15 +20,16 @@
 #include "inference/request.h"
 #include "memory/buffer_pool.h"
 #include "metrics/model_metrics.h"
+#include "processing/batch_processor.h"
 #include "server/inline_policy.h"
 
 namespace pyserver {
 
 class ModelRuntime {
  public:
-  // `clock` must outlive the runtime.
+  // `clock` must outlive the runtime. `processing` is made for the engine's signature; null: nothing is processed.
   ModelRuntime(std::string model, std::int64_t version, std::unique_ptr<Engine> engine, BatchSettings settings,
-               std::shared_ptr<BufferPool> pool, Clock& clock);
+               std::shared_ptr<BufferPool> pool, Clock& clock, std::unique_ptr<const Processing> processing = nullptr);
   ~ModelRuntime();
 
   // Creates the instances and their threads. The status of the first instance that could not be made.
@@ -38,7 +39,7 @@ class ModelRuntime {
   // FAILED_PRECONDITION where an input has free dimensions, since there is no telling which sizes the model takes.
   Status warm_up(std::int64_t rows);
 
-  // Checks the request against the signature (INVALID_ARGUMENT), arranges its inputs in the signature's order and
+  // Checks the request against the signature (INVALID_ARGUMENT), plans what pre-processing makes of its inputs and
   // queues it, or executes it at once where that is cheaper (see inline_policy.h). The request is finished in any case,
   // by a status if need be; nothing is returned to the caller.
   void submit(std::unique_ptr<Request> request);
@@ -53,6 +54,12 @@ class ModelRuntime {
   const std::string& model() const noexcept { return model_; }
   std::int64_t version() const noexcept { return version_; }
   const Engine& engine() const noexcept { return *engine_; }
+  // Null where nothing is processed.
+  const Processing* processing() const noexcept { return processing_.get(); }
+  // What requests bring and get: the engine's, but for what is pre- and post-processed.
+  const ModelSignature& signature() const noexcept {
+    return processing_ ? processing_->client() : engine_->signature();
+  }
   const BatchSettings& batch_settings() const noexcept { return settings_; }
   ModelMetrics& metrics() noexcept { return metrics_; }
   std::size_t queue_depth() const { return batcher_.depth(); }
@@ -65,6 +72,7 @@ class ModelRuntime {
     std::size_t group;
     std::unique_ptr<EngineInstance> engine;
     std::unique_ptr<BatchAssembler> assembler;
+    std::unique_ptr<BatchProcessor> processor;  // null where nothing is processed
     std::thread thread;
   };
 
@@ -73,19 +81,23 @@ class ModelRuntime {
   // done.
   bool run_inline(std::unique_ptr<Request>& request);
   void prepare_inline();
+  Result<std::unique_ptr<Instance>> make_instance(std::size_t group, int threads);
   void execute(Instance& instance, Batch& batch);
+  // The inputs of the batch, pre-processed. Requests whose rows are bad are finished, and leave the batch.
+  Result<std::span<const TensorView>> gather(Instance& instance, Batch& batch);
   void execute_alone(Instance& instance, Batch& batch);
   Status create_instances();
 
   const std::string model_;
   const std::int64_t version_;
   const std::unique_ptr<Engine> engine_;
+  const std::unique_ptr<const Processing> processing_;
   const BatchSettings settings_;
   const std::shared_ptr<BufferPool> pool_;
   Clock& clock_;
   ModelMetrics metrics_;
   DynamicBatcher batcher_;
-  std::vector<Instance> instances_;
+  std::vector<std::unique_ptr<Instance>> instances_;
   bool stopped_ = false;
 
   InlinePolicy inline_policy_;

@@ -78,8 +78,9 @@ def _unknown_key(location: tuple[int | str, ...], schema: type[BaseModel], origi
 def _keys_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     current: type[BaseModel] = schema
     for step in location:
-        if isinstance(step, str):
-            current = _model_in(current.model_fields[step].annotation) or current
+        # A key of a mapping is no field: what it holds is known already.
+        if step in current.model_fields:
+            current = _model_in(current.model_fields[str(step)].annotation) or current
     return list(current.model_fields)
 
 

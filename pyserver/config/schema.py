@@ -8,18 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from pyserver.config.field_types import MIB, Int, Options, Seconds
+from pyserver.config.field_types import MIB, Datatype, Int, ModelOptions, Options, Seconds
+from pyserver.config.processing import ChainsByInput, ChainsByOutput, Preset
 from pyserver.config.transport import NativeSettings, TlsSettings
 
 _HOUR_US = 3_600_000_000
 _MAX_INT = 2**31 - 1
-
-Datatype = Literal[
-    "BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64",
-    "FP16", "BF16", "FP32", "FP64", "BYTES",
-]  # fmt: skip
 
 
 class GeneralSettings(Options):
@@ -108,12 +104,6 @@ class ServerSettings(NativeSettings, TlsSettings, GeneralSettings):
     """The server's own options."""
 
 
-class ModelOptions(Options):
-    """Options in a model.yaml: nothing is converted, a text is no number."""
-
-    model_config = ConfigDict(strict=True)
-
-
 def _rising(sizes: list[int]) -> list[int]:
     return sorted(set(sizes))
 
@@ -200,6 +190,11 @@ class ModelConfig(ModelOptions):
     )
     inputs: list[TensorConfig] = Field(default=[], description="What the model takes. Default: as the model says.")
     outputs: list[TensorConfig] = Field(default=[], description="What the model gives. Default: as the model says.")
+    preset: Preset | None = Field(default=None, description="Chains that many models need: imagenet, yolo.")
+    preprocess: ChainsByInput = Field(
+        default={}, description="By the client's input: a list of ops, or `ops` and what else is to be said."
+    )
+    postprocess: ChainsByOutput = Field(default={}, description="By output: a list of ops.")
     version_policy: VersionPolicy = Field(default=VersionPolicy(latest=1), description="Which versions serve.")
     warmup: Annotated[WarmupConfig, BeforeValidator(_warmup)] = Field(
         default=WarmupConfig(), description="true, false, or the batch sizes to execute before a version serves."

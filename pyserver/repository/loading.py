@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from pyserver import _core
 from pyserver.config.load import parse_model_config
@@ -10,6 +11,7 @@ from pyserver.config.schema import ModelConfig
 from pyserver.engines import LoadContext, load_engine
 from pyserver.errors import ConfigError, ModelLoadError, PyserverError, one_line
 from pyserver.repository.layout import ModelOnDisk, VersionOnDisk
+from pyserver.repository.processing import make_processing
 
 
 def read_config(model: ModelOnDisk) -> ModelConfig:
@@ -32,7 +34,8 @@ def load_runtime(
         max_batch_size = engine.signature.max_batch_size
         _check_sizes("batching.preferred_batch_sizes", config.batching.preferred_batch_sizes, max_batch_size)
         settings = _core.BatchSettings(**config.batching.model_dump())
-        runtime = _core.ModelRuntime(core, model, version.version, engine, settings)
+        processing = make_processing(config, engine.signature, _folders(version, context))
+        runtime = _core.ModelRuntime(core, model, version.version, engine, settings, processing)
         _warm_up(runtime, config, max_batch_size)
         runtime.start()
     except ModelLoadError:
@@ -47,10 +50,16 @@ def load_runtime(
     return runtime
 
 
+def _folders(version: VersionOnDisk, context: LoadContext) -> list[Path]:
+    """Where the files that a model.yaml names are looked for: beside the version's files, then beside model.yaml."""
+    own = version.path if version.path.is_dir() else version.path.parent
+    return [own] if context.config_source is None else [own, context.config_source.parent]
+
+
 def _warm_up(runtime: _core.ModelRuntime, config: ModelConfig, max_batch_size: int) -> None:
     rows = config.warmup.rows
     if rows is None:
-        if any(-1 in spec.shape for spec in runtime.signature.inputs):
+        if any(-1 in spec.shape for spec in runtime.model_signature.inputs):
             return  # there is no telling which sizes the model takes
         rows = sorted({1, max(1, max_batch_size)})
     _check_sizes("warmup.rows", rows, max(1, max_batch_size))

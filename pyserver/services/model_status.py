@@ -94,6 +94,7 @@ def _version(state: VersionState) -> model_status_pb2.ModelVersionStatus:
     signature = runtime.signature
     status.inputs.extend(_tensor_spec(spec) for spec in signature.inputs)
     status.outputs.extend(_tensor_spec(spec) for spec in signature.outputs)
+    _add_processing(status, runtime)
     settings = runtime.batch_settings
     status.batching.CopyFrom(
         model_status_pb2.Batching(
@@ -107,6 +108,18 @@ def _version(state: VersionState) -> model_status_pb2.ModelVersionStatus:
     )
     status.counts.CopyFrom(_counts(runtime))
     return status
+
+
+def _add_processing(status: model_status_pb2.ModelVersionStatus, runtime: _core.ModelRuntime) -> None:
+    """The model's own face, where requests see another."""
+    for name, model_name, ops in runtime.preprocessing:
+        status.preprocessing.add(name=name, model_name=model_name, ops=ops)
+    for name, model_name, ops in runtime.postprocessing:
+        status.postprocessing.add(name=name, model_name=model_name, ops=ops)
+    if status.preprocessing or status.postprocessing:
+        model = runtime.model_signature
+        status.model_inputs.extend(_tensor_spec(spec) for spec in model.inputs)
+        status.model_outputs.extend(_tensor_spec(spec) for spec in model.outputs)
 
 
 def _tensor_spec(spec: _core.TensorSpec) -> tensor_pb2.TensorSpec:

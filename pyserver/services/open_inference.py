@@ -82,6 +82,7 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
             platform=runtime.engine,
             inputs=[_metadata(spec, runtime.signature) for spec in runtime.signature.inputs],
             outputs=[_metadata(spec, runtime.signature) for spec in runtime.signature.outputs],
+            properties=_processing(runtime),
         )
 
     @answered
@@ -180,6 +181,21 @@ def _refuse_parameters(parameters: Any, known: frozenset[str]) -> None:
     if unknown:
         supported = f"expected {', '.join(sorted(known))}" if known else "there are none"
         raise InvalidRequestError(f"parameter {unknown[0][:100]!r} is not supported: {supported}")
+
+
+def _processing(runtime: _core.ModelRuntime) -> dict[str, str]:
+    """What lies between the client's tensors and the model's, as `decode_image → layout → x FP32 [3, -1, -1]`."""
+    told = {}
+    model = {spec.name: spec for spec in (*runtime.model_signature.inputs, *runtime.model_signature.outputs)}
+
+    def face(name: str) -> str:
+        return f"{name} {model[name].datatype} {list(model[name].shape)}"
+
+    for name, model_name, ops in runtime.preprocessing:
+        told[f"preprocess.{name}"] = " → ".join([*ops, face(model_name)])
+    for name, model_name, ops in runtime.postprocessing:
+        told[f"postprocess.{name}"] = " → ".join([face(model_name), *ops])
+    return told
 
 
 def _metadata(spec: _core.TensorSpec, signature: _core.ModelSignature) -> pb.ModelMetadataResponse.TensorMetadata:

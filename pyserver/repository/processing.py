@@ -1,0 +1,75 @@
+"""What a model.yaml says of pre- and post-processing → the core's chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyserver import _core
+from pyserver.config.processing import InputProcessing, OpConfig
+from pyserver.config.schema import ModelConfig
+from pyserver.errors import ModelLoadError
+from pyserver.repository.presets import with_preset
+
+# Ops that take what is encoded: one BYTES element for each row.
+_DECODERS = frozenset({"decode_image"})
+
+
+def make_processing(
+    config: ModelConfig, model: _core.ModelSignature, folders: Sequence[Path]
+) -> _core.Processing | None:
+    """The chains of a model that has `model` for a signature; None where it has none.
+
+    `folders` is where the files that ops name are looked for. Raises ModelLoadError, naming input and op.
+    """
+    config = with_preset(config, model)
+    if not config.preprocess and not config.postprocess:
+        return None
+    processing = _core.Processing(model)
+    places = [str(folder) for folder in folders]
+    for name, chain in config.preprocess.items():
+        with _naming(f"preprocess.{name}"):
+            client, target = _client_spec(name, chain), _model_input(name, chain, model)
+            processing.add_input(client, target, _named(chain.ops), folders=places)
+    for name, ops in config.postprocess.items():
+        with _naming(f"postprocess.{name}"):
+            processing.add_output(name, _named(ops), folders=places)
+    return processing
+
+
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Whatever is wrong becomes a ModelLoadError with the key of model.yaml in front."""
+    try:
+        yield
+    except _core.StatusError as error:
+        raise ModelLoadError(f"model.yaml: {key}: {error.message}") from None
+    except ModelLoadError as error:
+        raise ModelLoadError(f"model.yaml: {key}: {error.message}") from None
+
+
+def _client_spec(name: str, chain: InputProcessing) -> _core.TensorSpec:
+    """What the client sends. Where the first op decodes it, model.yaml need not say."""
+    decodes = chain.ops[0].name in _DECODERS
+    datatype = chain.datatype or ("BYTES" if decodes else None)
+    shape = chain.shape if chain.shape is not None else ([] if decodes else None)
+    if datatype is None or shape is None:
+        raise ModelLoadError(
+            f"its first op is {chain.ops[0].name}: expected the datatype and shape of what clients send"
+        )
+    return _core.TensorSpec(name, datatype, shape)
+
+
+def _model_input(name: str, chain: InputProcessing, model: _core.ModelSignature) -> str:
+    """The input that the chain makes."""
+    if chain.input is not None:
+        return chain.input
+    names = [spec.name for spec in model.inputs]
+    if name in names or len(names) > 1:
+        return name
+    return names[0]
+
+
+def _named(ops: Sequence[OpConfig]) -> list[tuple[str, dict[str, _core.OpOption]]]:
+    return [(op.name, op.options) for op in ops]
