@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 // Every op, one line each, in alphabetical order.
-#define PYSERVER_OPS(OP) OP(layout)
+#define PYSERVER_OPS(OP) OP(cast) OP(layout) OP(normalize) OP(to_tensor)
 
 namespace pyserver {
 
