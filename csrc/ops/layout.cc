@@ -1,9 +1,10 @@
 // layout: the order of a picture's dimensions: CHW (what most models take) or HWC (what pictures come as).
 #include <algorithm>
-#include <cstring>
 
 #include "base/text.h"
+#include "ops/element.h"
 #include "ops/op_registry.h"
+#include "ops/pixel_op.h"
 
 namespace pyserver {
 namespace {
@@ -11,19 +12,19 @@ namespace {
 // `from` is rows × columns, `to` becomes columns × rows.
 template <typename Element>
 void transpose(const std::byte* from, std::byte* to, std::size_t rows, std::size_t columns) noexcept {
-  const auto* const source = reinterpret_cast<const Element*>(from);
-  auto* const target = reinterpret_cast<Element*>(to);
   // A block of rows fits the cache, and each column of it is written as one run.
   constexpr std::size_t kBlock = 64;
   for (std::size_t first = 0; first < rows; first += kBlock) {
     const std::size_t last = std::min(rows, first + kBlock);
     for (std::size_t column = 0; column < columns; ++column) {
-      for (std::size_t row = first; row < last; ++row) target[column * rows + row] = source[row * columns + column];
+      for (std::size_t row = first; row < last; ++row) {
+        store<Element>(to, column * rows + row, load<Element>(from, row * columns + column));
+      }
     }
   }
 }
 
-class Layout final : public Op {
+class Layout final : public PixelStep {
  public:
   explicit Layout(bool to_chw) : to_chw_(to_chw) {}
 
@@ -33,12 +34,18 @@ class Layout final : public Op {
     if (input.shape.rank() != 3 || input.datatype == Datatype::kBytes) {
       return invalid_argument(concat("expected a picture of 3 dimensions, got ", to_string(input)));
     }
-    return RowSpec{input.datatype, turned(input.shape)};
+    const Shape& shape = input.shape;
+    return RowSpec{input.datatype, to_chw_ ? Shape{shape[2], shape[0], shape[1]} : Shape{shape[1], shape[2], shape[0]}};
   }
 
-  Result<Shape> shape_for(const TensorView& input) const override { return turned(input.shape); }
+  PixelEffect effect() const override {
+    PixelEffect effect;
+    effect.order = to_chw_ ? PixelEffect::Order::kHwcToChw : PixelEffect::Order::kChwToHwc;
+    return effect;
+  }
 
-  Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
+  void run(const TensorView& input, std::span<std::byte> output) const noexcept override {
+    if (output.empty()) return;  // beside a dimension of 0, others may be so large that they have no product
     const auto at = [&input](std::size_t axis) { return static_cast<std::size_t>(input.shape[axis]); };
     const std::size_t rows = to_chw_ ? at(0) * at(1) : at(0);
     const std::size_t columns = to_chw_ ? at(2) : at(1) * at(2);
@@ -48,20 +55,15 @@ class Layout final : public Op {
       case 4: transpose<std::uint32_t>(input.bytes.data(), output.data(), rows, columns); break;
       default: transpose<std::uint64_t>(input.bytes.data(), output.data(), rows, columns); break;
     }
-    return {};
   }
 
  private:
-  Shape turned(const Shape& shape) const {
-    return to_chw_ ? Shape{shape[2], shape[0], shape[1]} : Shape{shape[1], shape[2], shape[0]};
-  }
-
   const bool to_chw_;
 };
 
 Result<std::unique_ptr<Op>> make(OpOptions& options) {
   options.main_option("to");
-  return std::unique_ptr<Op>(std::make_unique<Layout>(options.choice("to", {"CHW", "HWC"}) == "CHW"));
+  return make_pixel_op<Layout>(options.choice("to", {"CHW", "HWC"}) == "CHW");
 }
 
 }  // namespace

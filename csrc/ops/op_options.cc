@@ -1,6 +1,7 @@
 #include "ops/op_options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -35,6 +36,18 @@ std::string told(const OpOptions::Value& value) {
     std::string operator()(const std::vector<std::string>& list) const { return concat("a list of ", list.size()); }
   } tell;
   return std::visit(tell, value);
+}
+
+// The value of "1/255"; NaN for a text that is no fraction.
+double fraction(std::string_view text) {
+  const auto read = [](std::string_view digits) {
+    double number = std::nan("");
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return error == std::errc() && end == digits.data() + digits.size() ? number : std::nan("");
+  };
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nan("");
+  return read(text.substr(0, slash)) / read(text.substr(slash + 1));
 }
 
 std::string option_name(std::string_view name) { return name.empty() ? "its option" : pyserver::quoted(name); }
@@ -90,6 +103,7 @@ double OpOptions::number(std::string_view name, double otherwise, double least, 
   double number = std::nan("");
   if (const double* real = std::get_if<double>(&*value)) number = *real;
   if (const std::int64_t* whole = std::get_if<std::int64_t>(&*value)) number = static_cast<double>(*whole);
+  if (const std::string* text = std::get_if<std::string>(&*value)) number = fraction(*text);
   if (number >= least && number <= most) return number;
   refuse(name, concat("expected a number from ", told(least), " to ", told(most), ", got ", told(*value)));
   return otherwise;

@@ -32,6 +32,7 @@ class OpOptions {
   bool flag(std::string_view name, bool otherwise);
   std::int64_t integer(std::string_view name, std::int64_t otherwise, std::int64_t least, std::int64_t most);
   std::optional<std::int64_t> maybe_integer(std::string_view name, std::int64_t least, std::int64_t most);
+  // A text that is a fraction of two numbers, such as "1/255", counts as its value.
   double number(std::string_view name, double otherwise, double least, double most);
   // A lone number counts as a list of one.
   std::vector<double> numbers(std::string_view name, std::vector<double> otherwise);

@@ -1,0 +1,20 @@
+#include "ops/element.h"
+
+namespace pyserver {
+
+void convert_elements(const std::byte* from, Datatype from_datatype, std::byte* to, Datatype to_datatype,
+                      std::size_t count) noexcept {
+  if (from_datatype == to_datatype) {
+    if (from != to && count != 0) std::memcpy(to, from, count * size_of(to_datatype));
+    return;
+  }
+  with_element(from_datatype, [=]<typename From>(std::type_identity<From>) {
+    with_element(to_datatype, [=]<typename To>(std::type_identity<To>) {
+      for (std::size_t index = 0; index < count; ++index) {
+        store<To>(to, index, converted<To>(load<From>(from, index)));
+      }
+    });
+  });
+}
+
+}  // namespace pyserver

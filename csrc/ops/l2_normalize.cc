@@ -1,0 +1,57 @@
+// l2_normalize: vectors of length 1, as embeddings are compared.
+#include <algorithm>
+#include <cmath>
+
+#include "ops/float_kernels.h"
+#include "ops/map_lines.h"
+#include "ops/op_registry.h"
+
+namespace pyserver {
+namespace {
+
+class L2Normalize final : public Op {
+ public:
+  L2Normalize(Axis axis, double epsilon) : axis_(axis), epsilon_(epsilon) {}
+
+  std::string_view name() const noexcept override { return "l2_normalize"; }
+
+  Result<RowSpec> check(const RowSpec& input) const override {
+    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
+    PYSERVER_RETURN_IF_ERROR(axis_.check(input));
+    return input;
+  }
+
+  Result<Shape> shape_for(const TensorView& input) const override {
+    PYSERVER_RETURN_IF_ERROR(axis_.check({input.datatype, input.shape}));
+    return input.shape;
+  }
+
+  Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override {
+    return map_lines(input, axis_.lines_of(input.shape), output.data(), context,
+                     [this]<typename Number>(std::span<Number> numbers) {
+                       const double length = std::sqrt(sum_of_squares(std::span<const Number>(numbers)));
+                       // In this order, so that the length is NaN where a number is.
+                       const double divisor = length < epsilon_ ? epsilon_ : length;
+                       for (Number& number : numbers) number = static_cast<Number>(number / divisor);
+                     });
+  }
+
+ private:
+  const Axis axis_;
+  const double epsilon_;
+};
+
+Result<std::unique_ptr<Op>> make(OpOptions& options) {
+  const Axis axis = Axis::read(options);
+  return std::unique_ptr<Op>(std::make_unique<L2Normalize>(axis, options.number("epsilon", 1e-12, 1e-300, 1)));
+}
+
+}  // namespace
+
+OpEntry l2_normalize_op() {
+  return {"l2_normalize", make,
+          "x / max(length, epsilon) along an axis, length being the root of the sum of squares. axis: which one "
+          "(default -1, the last). epsilon: (default 1e-12)."};
+}
+
+}  // namespace pyserver

@@ -1,0 +1,67 @@
+// round: to whole numbers, or to some decimals.
+#include <cmath>
+
+#include "ops/axis.h"
+#include "ops/float_kernels.h"
+#include "ops/map_elements.h"
+#include "ops/op_registry.h"
+
+namespace pyserver {
+namespace {
+
+class Round final : public Op {
+ public:
+  explicit Round(std::int64_t decimals) : decimals_(decimals) {}
+
+  std::string_view name() const noexcept override { return "round"; }
+
+  Result<RowSpec> check(const RowSpec& input) const override {
+    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
+    return input;
+  }
+
+  Result<Shape> shape_for(const TensorView& input) const override { return input.shape; }
+
+  Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
+    map_elements(input, output.data(), input.datatype,
+                 [this]<typename Number>(Number* numbers, std::size_t, std::size_t count) {
+                   round_numbers(std::span(numbers, count));
+                 });
+    return {};
+  }
+
+ private:
+  // As NumPy's round: moves the point, rounds, moves it back; 10^-n is divided by 10^n, which is exact for longer.
+  template <typename Number>
+  void round_numbers(std::span<Number> numbers) const noexcept {
+    const auto power = static_cast<Number>(std::pow(10.0, std::abs(decimals_)));
+    if (decimals_ > 0) {
+      for (Number& number : numbers) number *= power;
+    } else if (decimals_ < 0) {
+      for (Number& number : numbers) number /= power;
+    }
+    round_to_even(numbers);
+    if (decimals_ > 0) {
+      for (Number& number : numbers) number /= power;
+    } else if (decimals_ < 0) {
+      for (Number& number : numbers) number *= power;
+    }
+  }
+
+  const std::int64_t decimals_;
+};
+
+Result<std::unique_ptr<Op>> make(OpOptions& options) {
+  options.main_option("decimals");
+  return std::unique_ptr<Op>(std::make_unique<Round>(options.integer("decimals", 0, -15, 15)));
+}
+
+}  // namespace
+
+OpEntry round_op() {
+  return {"round", make,
+          "To the nearest, ties to even, as NumPy's round. decimals: how many digits stay after the point; negative: "
+          "before it (default 0)."};
+}
+
+}  // namespace pyserver

@@ -1,0 +1,34 @@
+// sigmoid: each score as a probability of its own.
+#include "ops/axis.h"
+#include "ops/float_kernels.h"
+#include "ops/map_elements.h"
+#include "ops/op_registry.h"
+
+namespace pyserver {
+namespace {
+
+class Sigmoid final : public Op {
+ public:
+  std::string_view name() const noexcept override { return "sigmoid"; }
+
+  Result<RowSpec> check(const RowSpec& input) const override {
+    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
+    return input;
+  }
+
+  Result<Shape> shape_for(const TensorView& input) const override { return input.shape; }
+
+  Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
+    map_elements(input, output.data(), input.datatype,
+                 [](auto* numbers, std::size_t, std::size_t count) { sigmoid({numbers, count}); });
+    return {};
+  }
+};
+
+Result<std::unique_ptr<Op>> make(OpOptions&) { return std::unique_ptr<Op>(std::make_unique<Sigmoid>()); }
+
+}  // namespace
+
+OpEntry sigmoid_op() { return {"sigmoid", make, "1 / (1 + exp(-x)) of each number."}; }
+
+}  // namespace pyserver

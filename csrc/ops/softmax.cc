@@ -1,0 +1,46 @@
+// softmax: scores as probabilities that sum to 1 along an axis.
+#include "ops/float_kernels.h"
+#include "ops/map_lines.h"
+#include "ops/op_registry.h"
+
+namespace pyserver {
+namespace {
+
+class Softmax final : public Op {
+ public:
+  explicit Softmax(Axis axis) : axis_(axis) {}
+
+  std::string_view name() const noexcept override { return "softmax"; }
+
+  Result<RowSpec> check(const RowSpec& input) const override {
+    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
+    PYSERVER_RETURN_IF_ERROR(axis_.check(input));
+    return input;
+  }
+
+  Result<Shape> shape_for(const TensorView& input) const override {
+    PYSERVER_RETURN_IF_ERROR(axis_.check({input.datatype, input.shape}));
+    return input.shape;
+  }
+
+  Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override {
+    return map_lines(input, axis_.lines_of(input.shape), output.data(), context,
+                     [](auto numbers) { softmax(numbers); });
+  }
+
+ private:
+  const Axis axis_;
+};
+
+Result<std::unique_ptr<Op>> make(OpOptions& options) {
+  return std::unique_ptr<Op>(std::make_unique<Softmax>(Axis::read(options)));
+}
+
+}  // namespace
+
+OpEntry softmax_op() {
+  return {"softmax", make,
+          "exp(x) / sum(exp(x)) along an axis, without overflow. axis: which one (default -1, the last)."};
+}
+
+}  // namespace pyserver

@@ -1,0 +1,87 @@
+// threshold: which numbers reach a bound, or the numbers with those below it replaced.
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "base/text.h"
+#include "ops/axis.h"
+#include "ops/element.h"
+#include "ops/op_registry.h"
+
+namespace pyserver {
+namespace {
+
+// The least number of this datatype that reaches the bound, so that each comparison is of like with like; the bound
+// itself is rounded to a datatype of floats, as NumPy does with a number of Python's. Nothing where no integer reaches
+// it.
+template <typename Element>
+auto least_from(double bound) noexcept {
+  using Number = decltype(number_of(Element()));
+  if constexpr (std::floating_point<Number>) {
+    return std::optional<Number>(number_of(converted<Element>(bound)));
+  } else {
+    const double whole = std::ceil(bound);
+    if (whole >= std::ldexp(1.0, std::numeric_limits<Number>::digits)) return std::optional<Number>();
+    return std::optional<Number>(converted<Number>(whole));
+  }
+}
+
+class Threshold final : public Op {
+ public:
+  Threshold(double at, std::optional<double> below) : at_(at), below_(below) {}
+
+  std::string_view name() const noexcept override { return "threshold"; }
+
+  Result<RowSpec> check(const RowSpec& input) const override {
+    PYSERVER_RETURN_IF_ERROR(expect_numbers(input));
+    return RowSpec{below_ ? input.datatype : Datatype::kBool, input.shape};
+  }
+
+  Result<Shape> shape_for(const TensorView& input) const override { return input.shape; }
+
+  Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
+    const std::byte* const from = input.bytes.data();
+    const std::size_t count = input.bytes.size() / size_of(input.datatype);
+    with_element(input.datatype, [&]<typename Element>(std::type_identity<Element>) {
+      const auto bound = least_from<Element>(at_);
+      const auto reached = [&bound](Element element) { return bound && number_of(element) >= *bound; };
+      const auto instead = converted<Element>(below_.value_or(0));
+      for (std::size_t index = 0; index < count; ++index) {
+        const auto element = load<Element>(from, index);
+        if (below_) {
+          store<Element>(output.data(), index, reached(element) ? element : instead);
+        } else {
+          output[index] = static_cast<std::byte>(reached(element));
+        }
+      }
+    });
+    return {};
+  }
+
+ private:
+  const double at_;
+  const std::optional<double> below_;
+};
+
+Result<std::unique_ptr<Op>> make(OpOptions& options) {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  options.main_option("at");
+  if (!options.has("at")) options.refuse("at", "expected a number, got nothing");
+  const double at = options.number("at", 0, -kMost, kMost);
+  std::optional<double> below;
+  if (options.has("below")) below = 0;
+  const double replacement = options.number("below", 0, -kMost, kMost);
+  if (below) below = replacement;
+  return std::unique_ptr<Op>(std::make_unique<Threshold>(at, below));
+}
+
+}  // namespace
+
+OpEntry threshold_op() {
+  return {
+      "threshold", make,
+      "BOOL, whether each number is at least a bound (NaN is not). at: the bound. below: if given, the numbers come "
+      "out as they are, and this in place of those below the bound."};
+}
+
+}  // namespace pyserver
