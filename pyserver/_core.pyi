@@ -506,6 +506,9 @@ class Processing:
     ) -> None:
         """The model's `output` goes through the ops. Raises StatusError, naming output and op."""
 
+    def add_labels(self, output: str, labels: str | Sequence[str], *, folders: Sequence[str] = ()) -> None:
+        """What the output's classes are called: the lines of a file, or a list. Raises StatusError."""
+
     @property
     def client(self) -> ModelSignature:
         """What requests bring and get."""

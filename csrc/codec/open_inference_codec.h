@@ -8,9 +8,9 @@ namespace pyserver {
 // As decode_predict_request(). Typed contents are converted into buffers of `pool`, but for fp32 and fp64 contents that
 // arrive packed in one piece, which are used where they lie. Values out of the range of their datatype (300 for INT8)
 // and contents in the wrong field are INVALID_ARGUMENT. Sets `request.wants_typed_contents` when contents came typed.
-// Parameters: `priority` and `timeout` (µs; applied to `request.deadline`, counted from `now`) are honoured; parameters
-// that ask for what is not implemented here (sequence_*, shared_memory_*, classification) are UNIMPLEMENTED; any other
-// is ignored, as the protocol says.
+// Parameters: `priority` and `timeout` (µs; applied to `request.deadline`, counted from `now`) are honoured, and
+// `classification` of an output; those that ask for what is not implemented here (sequence_*, shared_memory_*) are
+// UNIMPLEMENTED; any other is ignored, as the protocol says.
 Status decode_model_infer_request(std::span<const std::byte> bytes, TimePoint now, BufferPool& pool, Request& request);
 
 // Raw contents unless `typed`, and raw all the same where an output is FP16 or BF16; raw contents that `loan` covers

@@ -20,6 +20,7 @@ constexpr std::uint32_t kName = 1, kDatatype = 2, kShape = 3, kInputParameters =
 constexpr std::uint32_t kOutputParameters = 2;
 
 constexpr std::string_view kSharedMemory = "shared_memory_region";
+constexpr std::string_view kClassification = "classification";
 
 Status refuse_shared_memory() {
   return unimplemented(
@@ -161,7 +162,8 @@ Status ModelInferDecoder::read_input(WireReader message, TensorView& tensor) {
 
 Status ModelInferDecoder::read_output(WireReader message) {
   std::string_view name;
-  std::string_view refused;
+  bool shared_memory = false;
+  std::optional<ParameterValue> classification;
   Parameter parameter;
   WireField field;
   while (message.next(field)) {
@@ -169,18 +171,22 @@ Status ModelInferDecoder::read_output(WireReader message) {
       message.text(field, name);
     } else if (field.tag == bytes_tag(kOutputParameters)) {
       PYSERVER_RETURN_IF_ERROR(read_parameter(WireReader(field, message), parameter));
-      if (parameter.key == "classification" || parameter.key == kSharedMemory) refused = parameter.key;
+      if (parameter.key == kClassification) classification = parameter.value;
+      if (parameter.key == kSharedMemory) shared_memory = true;
     }
   }
   PYSERVER_RETURN_IF_ERROR(message.status());
   request_.wanted_outputs.push_back(name);
-  if (refused.empty()) return {};
-  const Status status = refused == kSharedMemory
-                            ? refuse_shared_memory()
-                            : unimplemented(
-                                  "parameter 'classification': classification is not implemented; ask for the "
-                                  "output without it and take its largest elements");
-  return Status(status.code(), concat("output ", quoted(name), ": ", status.message()));
+  Status status;
+  std::uint64_t classes = 0;
+  if (classification) status = read_whole_number(kClassification, *classification, UINT32_MAX, classes);
+  if (shared_memory) status = refuse_shared_memory();
+  if (!status.ok()) return Status(status.code(), concat("output ", quoted(name), ": ", status.message()));
+  if (classes > 0) {
+    request_.wanted_classes.resize(outputs_);
+    request_.wanted_classes[request_.wanted_outputs.size() - 1] = static_cast<std::uint32_t>(classes);
+  }
+  return {};
 }
 
 }  // namespace

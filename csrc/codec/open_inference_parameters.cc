@@ -40,7 +40,27 @@ std::optional<std::uint64_t> decimal(std::string_view text) noexcept {
   return number;
 }
 
-// A whole number from 0 to `highest`, as an integer or in decimal digits.
+Status refuse_sequences(std::string_view key, const ParameterValue& value) {
+  if (!value.says_yes()) return {};
+  return unimplemented(concat("parameter ", quoted(key),
+                              ": sequences are not implemented; send every request with all the inputs that it needs"));
+}
+
+}  // namespace
+
+Status read_parameter(WireReader entry, Parameter& parameter) {
+  parameter = {};
+  WireField field;
+  while (entry.next(field)) {
+    if (field.tag == bytes_tag(kKey)) {
+      entry.text(field, parameter.key);
+    } else if (field.tag == bytes_tag(kValue)) {
+      PYSERVER_RETURN_IF_ERROR(read_value(WireReader(field, entry), parameter.value));
+    }
+  }
+  return entry.status();
+}
+
 Status read_whole_number(std::string_view key, const ParameterValue& value, std::uint64_t highest,
                          std::uint64_t& number) {
   std::string got;
@@ -65,27 +85,6 @@ Status read_whole_number(std::string_view key, const ParameterValue& value, std:
   if (got.empty()) return {};
   return invalid_argument(
       concat("parameter ", quoted(key), ": expected a whole number of 0 to ", highest, ", got ", got));
-}
-
-Status refuse_sequences(std::string_view key, const ParameterValue& value) {
-  if (!value.says_yes()) return {};
-  return unimplemented(concat("parameter ", quoted(key),
-                              ": sequences are not implemented; send every request with all the inputs that it needs"));
-}
-
-}  // namespace
-
-Status read_parameter(WireReader entry, Parameter& parameter) {
-  parameter = {};
-  WireField field;
-  while (entry.next(field)) {
-    if (field.tag == bytes_tag(kKey)) {
-      entry.text(field, parameter.key);
-    } else if (field.tag == bytes_tag(kValue)) {
-      PYSERVER_RETURN_IF_ERROR(read_value(WireReader(field, entry), parameter.value));
-    }
-  }
-  return entry.status();
 }
 
 Status RequestParameters::add(WireReader entry) {

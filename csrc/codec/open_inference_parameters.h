@@ -31,6 +31,10 @@ struct Parameter {
 // Reads one entry of a map of parameters.
 Status read_parameter(WireReader entry, Parameter& parameter);
 
+// A whole number from 0 to `highest`, as an integer or in decimal digits. INVALID_ARGUMENT, naming `key`, otherwise.
+Status read_whole_number(std::string_view key, const ParameterValue& value, std::uint64_t highest,
+                         std::uint64_t& number);
+
 // The parameters of a whole request. As in any map, the last of several entries with one key counts.
 class RequestParameters {
  public:

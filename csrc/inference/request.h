@@ -79,6 +79,8 @@ class Request {
   // What the caller sent where pre-processing makes `inputs` of it; otherwise empty.
   std::pmr::vector<TensorView> sources{&arena};
   std::pmr::vector<std::string_view> wanted_outputs{&arena};  // none: all
+  // One for each wanted output, where it is to be answered as texts of its so many highest classes; 0: as it is.
+  std::pmr::vector<std::uint32_t> wanted_classes{&arena};
   // Contents that could not be used where they lay: typed fields, BYTES elements.
   std::pmr::vector<Buffer> owned{&arena};
 

@@ -1,6 +1,7 @@
 #include "processing/processing.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -20,6 +21,10 @@ std::string names_of(const std::vector<TensorSpec>& specs) {
   std::string all;
   for (const TensorSpec& spec : specs) all += concat(all.empty() ? "" : ", ", quoted(spec.name));
   return all;
+}
+
+Status no_output(const ModelSignature& model, std::string_view output) {
+  return invalid_argument(concat("the model has no output ", quoted(output), ": expected ", names_of(model.outputs)));
 }
 
 Status about(std::string_view what, std::string_view name, const Status& status) {
@@ -58,12 +63,20 @@ Status Processing::add_input(TensorSpec client, std::string_view input, std::vec
   return {};
 }
 
+Status Processing::add_labels(std::string_view output, std::vector<std::string> labels) {
+  if (model_.output_index(output) < 0) return no_output(model_, output);
+  labels_[std::string(output)] = std::move(labels);
+  return {};
+}
+
+std::span<const std::string> Processing::labels(std::string_view output) const {
+  const auto found = labels_.find(output);
+  return found == labels_.end() ? std::span<const std::string>{} : found->second;
+}
+
 Status Processing::add_output(std::string_view output, std::vector<std::unique_ptr<Op>> ops) {
   const int found = model_.output_index(output);
-  if (found < 0) {
-    return invalid_argument(
-        concat("the model has no output ", quoted(output), ": expected ", names_of(model_.outputs)));
-  }
+  if (found < 0) return no_output(model_, output);
   const auto index = static_cast<std::size_t>(found);
   if (std::ranges::find(made_outputs_, index, &MadeOutput::index) != made_outputs_.end()) {
     return invalid_argument(concat("output ", quoted(output), " has two chains"));

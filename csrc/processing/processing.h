@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
-#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +48,12 @@ class Processing {
   // The model's output `output` goes through `ops`. INVALID_ARGUMENT likewise.
   Status add_output(std::string_view output, std::vector<std::unique_ptr<Op>> ops);
 
+  // What the classes of an output are called, for those who ask for classes instead of scores. INVALID_ARGUMENT where
+  // the model has no such output.
+  Status add_labels(std::string_view output, std::vector<std::string> labels);
+  // None where nobody said.
+  std::span<const std::string> labels(std::string_view output) const;
+
   const ModelSignature& client() const noexcept { return client_; }
   const ModelSignature& model() const noexcept { return model_; }
   const std::vector<MadeInput>& made_inputs() const noexcept { return made_inputs_; }
@@ -64,6 +72,7 @@ class Processing {
   ModelSignature client_;
   std::vector<MadeInput> made_inputs_;
   std::vector<MadeOutput> made_outputs_;
+  std::map<std::string, std::vector<std::string>, std::less<>> labels_;
 };
 
 }  // namespace pyserver

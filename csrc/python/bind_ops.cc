@@ -102,6 +102,16 @@ void bind_ops(py::module_& module) {
             throw_unless_ok(self.get().add_output(output, make_ops(ops, folders)));
           },
           py::arg("output"), py::arg("ops"), py::kw_only(), py::arg("folders") = Folders())
+      .def(
+          "add_labels",
+          [](ProcessingHolder& self, const std::string& output, const OpOptions::Value& labels,
+             const Folders& folders) {
+            OpOptions options({{"labels", labels}}, folders);
+            std::vector<std::string> lines = options.lines("labels");
+            throw_unless_ok(options.status());
+            throw_unless_ok(self.get().add_labels(output, std::move(lines)));
+          },
+          py::arg("output"), py::arg("labels"), py::kw_only(), py::arg("folders") = Folders())
       .def_property_readonly("client", [](const ProcessingHolder& self) { return self.get().client(); });
 
   module.def("op_entries", [] {

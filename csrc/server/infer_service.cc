@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "codec/open_inference_codec.h"
 #include "codec/predict_codec.h"
+#include "ops/classification.h"
 
 namespace pyserver {
 namespace {
@@ -60,6 +61,24 @@ Buffer encode_stream_failure(Protocol protocol, const ResponseHead& head, const 
   Result<Buffer> message = protocol == Protocol::kPredictStream ? encode_predict_stream_error(head.id, status, pool)
                                                                 : encode_model_stream_infer_error(head, status, pool);
   return message.ok() ? *std::move(message) : Buffer();
+}
+
+// The `count` highest of each row of `output` as texts, which go into `texts`: FP32 [rows, classes] becomes BYTES
+// [rows, count].
+Status to_classes(bool batches, std::uint32_t count, std::span<const std::string> labels, TensorView& output,
+                  std::vector<std::byte>& texts) {
+  const std::int64_t rows = batches ? output.shape[0] : 1;
+  const std::int64_t classes = rows == 0 ? 0 : output.shape.element_count().value_or(0) / rows;
+  const std::int64_t kept = std::min<std::int64_t>(count, classes);
+  const std::size_t row_bytes = rows == 0 ? 0 : output.bytes.size() / static_cast<std::size_t>(rows);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    PYSERVER_RETURN_IF_ERROR(append_top_k(output.bytes.subspan(static_cast<std::size_t>(row) * row_bytes, row_bytes),
+                                          output.datatype, static_cast<std::size_t>(kept), labels, texts));
+  }
+  output.datatype = Datatype::kBytes;
+  output.shape = batches ? Shape{rows, kept} : Shape{kept};
+  output.bytes = texts;
+  return {};
 }
 
 // Ends one call: encodes, counts, and tells the transport. Before a model was found there is no lease, and nothing to
@@ -118,7 +137,26 @@ class Call final : public Completion {
         add(static_cast<std::size_t>(signature.output_index(name)));
       }
     }
-    return encode(protocol_, request, head_of(request), wanted, loan_of(wanted, memory), pool_, clock_);
+    std::vector<std::vector<std::byte>> texts;
+    PYSERVER_RETURN_IF_ERROR(classify(request, wanted, texts));
+    // Texts live no longer than this function.
+    const Loan loan = texts.empty() ? loan_of(wanted, memory) : Loan{};
+    return encode(protocol_, request, head_of(request), wanted, loan, pool_, clock_);
+  }
+
+  // Turns the outputs that are wanted as classes into texts, whose bytes lie in `texts`.
+  Status classify(const Request& request, std::span<TensorView> wanted, std::vector<std::vector<std::byte>>& texts) {
+    texts.reserve(request.wanted_classes.size());
+    for (std::size_t index = 0; index < request.wanted_classes.size(); ++index) {
+      if (request.wanted_classes[index] == 0) continue;
+      TensorView& output = wanted[index];
+      Status status = to_classes((*lease_)->engine().signature().batches(), request.wanted_classes[index],
+                                 (*lease_)->labels(output.name), output, texts.emplace_back());
+      if (status.ok()) continue;
+      return {status.code(), concat("model ", quoted(request.model), ": output ", quoted(output.name),
+                                    ": parameter 'classification': ", status.message())};
+    }
+    return {};
   }
 
   // What of the outputs need not be copied: what the engine shares, or what lies in the request itself, as all that an

@@ -56,6 +56,10 @@ class ModelRuntime {
   const Engine& engine() const noexcept { return *engine_; }
   // Null where nothing is processed.
   const Processing* processing() const noexcept { return processing_.get(); }
+  // What the classes of an output are called; none where nobody said.
+  std::span<const std::string> labels(std::string_view output) const {
+    return processing_ ? processing_->labels(output) : std::span<const std::string>{};
+  }
   // What requests bring and get: the engine's, but for what is pre- and post-processed.
   const ModelSignature& signature() const noexcept {
     return processing_ ? processing_->client() : engine_->signature();

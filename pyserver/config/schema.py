@@ -195,6 +195,9 @@ class ModelConfig(ModelOptions):
         default={}, description="By the client's input: a list of ops, or `ops` and what else is to be said."
     )
     postprocess: ChainsByOutput = Field(default={}, description="By output: a list of ops.")
+    labels: dict[str, str | list[str]] = Field(
+        default={}, description="By output: what its classes are called, a text file of a line each, or a list."
+    )
     version_policy: VersionPolicy = Field(default=VersionPolicy(latest=1), description="Which versions serve.")
     warmup: Annotated[WarmupConfig, BeforeValidator(_warmup)] = Field(
         default=WarmupConfig(), description="true, false, or the batch sizes to execute before a version serves."

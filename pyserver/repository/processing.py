@@ -24,7 +24,7 @@ def make_processing(
     `folders` is where the files that ops name are looked for. Raises ModelLoadError, naming input and op.
     """
     config = with_preset(config, model)
-    if not config.preprocess and not config.postprocess:
+    if not (config.preprocess or config.postprocess or config.labels):
         return None
     processing = _core.Processing(model)
     places = [str(folder) for folder in folders]
@@ -35,6 +35,9 @@ def make_processing(
     for name, ops in config.postprocess.items():
         with _naming(f"postprocess.{name}"):
             processing.add_output(name, _named(ops), folders=places)
+    for name, labels in config.labels.items():
+        with _naming(f"labels.{name}"):
+            processing.add_labels(name, labels, folders=places)
     return processing
 
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <limits>
 
 #include "base/text.h"
@@ -250,6 +252,20 @@ TEST(ModelInferDecoder, RefusesParametersThatAreNoWholeNumbers) {
                  "model 'm': parameter 'priority': expected a whole number of 0 to 4294967295, got 4294967296");
 }
 
+TEST(ModelInferDecoder, AnOutputMayBeWantedAsSoManyClasses) {
+  Request request;
+  const std::string first = sized(6, sized(1, "y") + parameter(2, "classification", as_int64(3)));
+  const std::string second = sized(6, sized(1, "z"));
+  const std::string zero = sized(6, sized(1, "w") + parameter(2, "classification", as_int64(0)));
+  const std::string message = kModelM + second + first + zero;
+  ASSERT_TRUE(decode(message, request).ok());
+  EXPECT_TRUE(std::ranges::equal(request.wanted_outputs, std::vector<std::string_view>{"z", "y", "w"}));
+  EXPECT_TRUE(std::ranges::equal(request.wanted_classes, std::vector<std::uint32_t>{0, 3, 0}));
+  expect_refused(kModelM + sized(6, sized(1, "y") + parameter(2, "classification", as_int64(-1))),
+                 "model 'm': output 'y': parameter 'classification': expected a whole number of 0 to 4294967295, got "
+                 "-1");
+}
+
 TEST(ModelInferDecoder, RefusesWhatIsNotImplementedAndSaysSo) {
   const auto unimplemented = StatusCode::kUnimplemented;
   const std::string memory =
@@ -258,11 +274,6 @@ TEST(ModelInferDecoder, RefusesWhatIsNotImplementedAndSaysSo) {
                  "model 'm': input 'x': " + memory, unimplemented);
   expect_refused(kModelM + sized(6, sized(1, "y") + parameter(2, "shared_memory_region", as_string("r"))),
                  "model 'm': output 'y': " + memory, unimplemented);
-  expect_refused(
-      kModelM + sized(6, parameter(2, "classification", as_int64(3)) + sized(1, "y")),
-      "model 'm': output 'y': parameter 'classification': classification is not implemented; ask for the output "
-      "without it and take its largest elements",
-      unimplemented);
   for (const auto& [key, value] : {std::pair<std::string, std::string>{"sequence_id", as_int64(7)},
                                    {"sequence_id", as_string("seven")},
                                    {"sequence_start", number(1, 1)},

@@ -234,13 +234,11 @@ def test_a_version_that_is_no_number_is_refused(channel: grpc.Channel, version: 
     assert version.strip() in error.details()
 
 
-@pytest.mark.parametrize("parameter", ["sequence_id", "shared_memory_region", "classification"])
+@pytest.mark.parametrize("parameter", ["sequence_id", "shared_memory_region"])
 def test_a_parameter_that_is_not_implemented_is_refused(channel: grpc.Channel, parameter: str) -> None:
     request = open_inference_request(raw_input_contents=[bytes(16)])
     if parameter == "sequence_id":
         request.parameters[parameter].int64_param = 7
-    elif parameter == "classification":
-        request.outputs.add(name="OUTPUT0").parameters[parameter].int64_param = 3
     else:
         request.inputs[0].parameters[parameter].string_param = "region"
     error = refusal(channel, request)
