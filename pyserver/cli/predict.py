@@ -31,6 +31,10 @@ An INPUT is `NAME=FILE`, or just `FILE` where the model has one input. FILE ends
   ([H, W], [H, W, C] or [C, H, W]; where the shape may be both, say `--layout`); an image of another size is refused,
   never resized
 
+Where the model decodes pictures itself (its first op is `decode_image`), the file is sent as it is, and MODEL may be left
+out if only one model does: `pyserver predict cat.jpg`. Classes and detections are shown as tables; `--boxes` writes the
+picture with the detections drawn into it.
+
 Where the model batches and the file holds one row without a batch dimension, it is added. What is sent is told on
 stderr, the outputs on stdout.
 
@@ -44,7 +48,10 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model's name.")],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="[MODEL]", help="The model's name, or just a picture."),
+    ],
     inputs: Annotated[list[str] | None, typer.Argument(metavar="INPUT…", help="NAME=FILE, or FILE.")] = None,
     address: AddressOption = DEFAULT_SERVER,
     version: Annotated[
@@ -63,6 +70,13 @@ def predict(
     layout: Annotated[
         str, typer.Option("--layout", metavar="hwc|chw", help="Layout of images, where the shape does not tell it.")
     ] = "",
+    boxes: Annotated[
+        Path | None,
+        typer.Option("--boxes", metavar="FILE", help="Write the picture with the boxes of its detections."),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", metavar="FILE", help="What classes are called: a text file, a line each.")
+    ] = None,
     timeout_s: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="The request's deadline.")] = 60.0,
     tls: TlsOption = False,
     tls_ca: TlsCaOption = None,
@@ -71,8 +85,10 @@ def predict(
 ) -> None:
     """Sends one request and prints what came back."""
     # numpy and Pillow are only needed here.
-    from pyserver.cli.inputs import read_inputs
-    from pyserver.cli.outputs import check_output, output_text, write_outputs
+    from pyserver.cli.answers import answers, draw_boxes
+    from pyserver.cli.inputs import model_of_picture, picture_of, read_inputs
+    from pyserver.cli.outputs import check_output, write_outputs
+    from pyserver.cli.tables import console
     from pyserver.tensors import datatype_of
 
     check_output(output)
@@ -80,8 +96,13 @@ def predict(
         raise ConfigError(f"--layout {layout}: expected hwc or chw")
     if not 0 < timeout_s < math.inf:
         raise typer.BadParameter(f"expected a number of seconds above 0, got {timeout_s:g}", param_hint="--timeout")
+    names = _lines(labels)
     with Client(address, timeout_s=timeout_s, tls=client_tls(tls, tls_ca, tls_cert, tls_key)) as client:
-        arrays, datatypes = read_inputs(inputs or [], client.metadata(model, version=version), scale, layout)
+        sources = inputs or []
+        if not sources and Path(model).is_file():
+            model, sources = model_of_picture(Path(model), client.status()), [model]
+        status = client.metadata(model, version=version)
+        arrays, datatypes = read_inputs(sources, status, scale, layout)
         for name, array in arrays.items():
             datatype = datatypes.get(name, datatype_of(array))
             print(f"sent {name} {datatype} {shape_text(array.shape)}", file=sys.stderr)
@@ -93,10 +114,25 @@ def predict(
         write_outputs(output, result.outputs)
         print(f"{result.model} version {result.version}: {len(result.outputs)} outputs written to {output}")
     else:
-        for name, array in result.outputs.items():
-            print(output_text(name, array))
+        for told in answers(result.outputs, status, names):
+            if isinstance(told, str):
+                print(told)
+            else:
+                console().print(told)
+    if boxes is not None:
+        count = draw_boxes(picture_of(sources, status), boxes, result.outputs, status, names)
+        print(f"{count} boxes drawn into {boxes}")
     if result.ledger is not None:
         _print_ledger(result.ledger)
+
+
+def _lines(labels: Path | None) -> list[str]:
+    if labels is None:
+        return []
+    try:
+        return labels.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--labels {labels}: {error}") from None
 
 
 def _print_ledger(ledger: dict[str, int]) -> None:
