@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 // Every op, one line each, in alphabetical order.
-#define PYSERVER_OPS(OP) OP(layout)
+#define PYSERVER_OPS(OP) OP(decode_image) OP(layout)
 
 namespace pyserver {
 
