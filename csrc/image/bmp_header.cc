@@ -80,6 +80,22 @@ Status read_info(std::span<const std::byte> info, std::span<const std::byte> byt
   return read_masks(bytes.subspan(at, kMaskBytes), header);
 }
 
+// `colours` entries of blue, green, red and, in all but the oldest files, a byte that means nothing.
+void read_palette(std::span<const std::byte> entries, std::size_t colours, std::size_t entry_bytes, Palette& palette) {
+  bool grays = colours != 2;
+  for (std::size_t index = 0; index < colours; ++index) {
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      const std::uint32_t value = byte_at(entries, index * entry_bytes + 2 - channel);
+      palette[index][channel] = static_cast<std::uint8_t>(value);
+      grays = grays && value == index;
+    }
+  }
+  // A palette that begins as the grays do stands for all of them, as in Pillow.
+  for (std::size_t index = colours; grays && index < palette.size(); ++index) {
+    palette[index].fill(static_cast<std::uint8_t>(index));
+  }
+}
+
 }  // namespace
 
 Result<BmpHeader> parse_bmp_header(std::span<const std::byte> bytes) {
@@ -113,12 +129,7 @@ Result<BmpHeader> parse_bmp_header(std::span<const std::byte> bytes) {
   if (colours > 256) return not_ours("a palette of size", colours);
   const std::size_t entry_bytes = core ? 3 : 4;
   if (bytes.size() - palette_at < colours * entry_bytes) return truncated(PictureFormat::kBmp, bytes);
-  for (std::size_t index = 0; index < colours; ++index) {
-    const std::size_t at = palette_at + index * entry_bytes;
-    for (std::size_t channel = 0; channel < 3; ++channel) {
-      header.palette[index][channel] = static_cast<std::uint8_t>(byte_at(bytes, at + 2 - channel));
-    }
-  }
+  read_palette(bytes.subspan(palette_at), colours, entry_bytes, header.palette);
   // Some writers forget the palette where they say where the pixels begin, or do not say it.
   if (header.offset == palette_at || header.offset == 0) header.offset = palette_at + colours * entry_bytes;
   return header;

@@ -25,7 +25,7 @@ struct BmpHeader {
   int red_shift = 10;
   // Which byte of a pixel of 24 or 32 bits is red, green, blue.
   std::array<std::size_t, 3> places{2, 1, 0};
-  Palette palette = gray_palette();
+  Palette palette{};
   // Where the pixels begin.
   std::size_t offset = 0;
 

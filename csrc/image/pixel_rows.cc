@@ -23,12 +23,6 @@ void for_format(PixelFormat format, Write write) noexcept {
 
 }  // namespace
 
-Palette gray_palette() noexcept {
-  Palette palette;
-  for (std::size_t index = 0; index < palette.size(); ++index) palette[index].fill(static_cast<std::uint8_t>(index));
-  return palette;
-}
-
 void convert_gray(const std::uint8_t* from, std::size_t count, PixelFormat format, std::uint8_t* to) noexcept {
   if (format == PixelFormat::kGray) {
     std::memcpy(to, from, count);

@@ -13,10 +13,8 @@ enum class PixelFormat { kRgb, kBgr, kGray };
 constexpr std::size_t channels_of(PixelFormat format) noexcept { return format == PixelFormat::kGray ? 1 : 3; }
 
 using Rgb = std::array<std::uint8_t, 3>;
+// An index that a file's palette does not reach is black, as in Pillow.
 using Palette = std::array<Rgb, 256>;
-
-// Each index is its own gray: what an index means that a file's palette does not reach, as in Pillow.
-Palette gray_palette() noexcept;
 
 // `count` pixels of `from` as `format` into `to`; they do not overlap.
 void convert_gray(const std::uint8_t* from, std::size_t count, PixelFormat format, std::uint8_t* to) noexcept;

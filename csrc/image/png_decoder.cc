@@ -128,7 +128,7 @@ std::size_t png_scratch_bytes(std::span<const std::byte> bytes, const PictureInf
 Status decode_png(std::span<const std::byte> bytes, const PictureInfo& info, std::span<std::byte> scratch,
                   const Canvas& canvas) {
   const PngLayout layout = layout_of(bytes, canvas.format);
-  Palette palette = gray_palette();
+  Palette palette{};
   Reader reader{bytes};
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, ignore_warning);
   png_infop png_info = png == nullptr ? nullptr : png_create_info_struct(png);
