@@ -14,14 +14,16 @@ constexpr std::size_t kSignatureBytes = 8;
 constexpr std::size_t kChunkBytes = 12;
 constexpr std::size_t kHeaderBytes = 13;
 
-// Channels by colour type, 0 for one that there is not.
-int channels_of(std::uint32_t colour_type) noexcept {
+// Channels by colour type and bits of each, 0 for what there is not: the PNG specification, table 12.
+int channels_of(std::uint32_t colour_type, int depth) noexcept {
+  const bool small = depth == 1 || depth == 2 || depth == 4;
+  const bool whole = depth == 8 || depth == 16;
   switch (colour_type) {
-    case 0: return 1;
-    case 2: return 3;
-    case 3: return 1;
-    case 4: return 2;
-    case 6: return 4;
+    case 0: return small || whole ? 1 : 0;
+    case 2: return whole ? 3 : 0;
+    case 3: return small || depth == 8 ? 1 : 0;
+    case 4: return whole ? 2 : 0;
+    case 6: return whole ? 4 : 0;
     default: return 0;
   }
 }
@@ -30,8 +32,11 @@ Status read_ihdr(std::span<const std::byte> header, PictureInfo& info) {
   info.stored_width = big32(header, 0);
   info.stored_height = big32(header, 4);
   info.bit_depth = static_cast<int>(byte_at(header, 8));
-  info.channels = channels_of(byte_at(header, 9));
-  if (info.channels == 0) return corrupt(info.format, concat("there is no colour type ", byte_at(header, 9)));
+  info.channels = channels_of(byte_at(header, 9), info.bit_depth);
+  if (info.channels == 0) {
+    return corrupt(info.format,
+                   concat("there is no colour type ", byte_at(header, 9), " of ", info.bit_depth, " bits"));
+  }
   if (info.bit_depth == 16 && byte_at(header, 9) == 0) {
     // Pillow clips to 255 whatever is above, OpenCV keeps the upper eight bits, and neither is what was meant.
     return invalid_argument(
