@@ -1,9 +1,10 @@
 """Writes the first inputs of a fuzz target: `python tests/fuzz/seeds.py TARGET FOLDER`.
 
-Real messages, made by protobuf; real connections, made by hyperframe and hpack.
+Real messages, made by protobuf; real connections, made by hyperframe and hpack; real pictures, made by Pillow.
 """
 
 import gzip
+import io
 import struct
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import hpack
 import hyperframe.frame as frames
 import numpy as np
+from PIL import Image
 
 from pyserver.open_inference import open_inference_pb2 as oip
 from pyserver.v1 import predict_pb2 as v1
@@ -106,11 +108,42 @@ def grpc_calls() -> Iterator[bytes]:
     yield head.replace(b"POST", b"GET") + b"\x01"
 
 
+def _saved(mode: str, file_format: str, **options: object) -> bytes:
+    picture = Image.fromarray(np.arange(19 * 13 * 4, dtype=np.uint8).reshape(13, 19, 4), "RGBA").convert(mode)
+    if "exif" in options:
+        exif = Image.Exif()
+        exif[0x0112] = options["exif"]
+        options["exif"] = exif
+    file = io.BytesIO()
+    picture.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def images() -> Iterator[bytes]:
+    """A byte that chooses the options, and a file: every format, mode and kind of compression."""
+    files = [_saved("CMYK", "JPEG"), _saved("L", "JPEG", exif=6), _saved("RGB", "JPEG", restart_marker_rows=1)]
+    for subsampling in (0, 1, 2):
+        files.append(_saved("RGB", "JPEG", subsampling=subsampling, exif=5))
+        files.append(_saved("RGB", "JPEG", subsampling=subsampling, progressive=True))
+    files += [_saved(mode, "PNG") for mode in ("1", "L", "P", "LA", "RGB", "RGBA")]
+    files.append(_saved("RGB", "PNG", exif=8))
+    files.append(_saved("P", "PNG", bits=2, transparency=1))
+    for mode in ("RGB", "RGBA"):
+        files += [_saved(mode, "WEBP", exif=3), _saved(mode, "WEBP", lossless=True)]
+    files += [_saved(mode, "BMP") for mode in ("1", "L", "P", "RGB", "RGBA")]
+    # An index of 8 bits, a run, three literals, a row's end and a jump.
+    header = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 62) + struct.pack("<IIIHHIIIIII", 40, 4, 2, 1, 8, 1, 0, 0, 0, 2, 0)
+    files.append(header + bytes(8) + bytes([4, 1, 0, 0, 0, 2, 1, 0, 0, 3, 0, 1, 0, 0]))
+    for number, file in enumerate(files):
+        yield bytes([(0x00, 0x41, 0x42, 0xC0, 0xC2)[number % 5]]) + file
+
+
 SEEDS = {
     "http2_session": http2_sessions,
     "grpc_call": grpc_calls,
     "predict_request": predict_requests,
     "model_infer_request": model_infer_requests,
+    "image": images,
 }
 
 

@@ -88,6 +88,14 @@ def test_python_is_known_to_the_bindings_only(copy: Path) -> None:
     assert "Python is known to the bindings only" in result.stdout
 
 
+@pytest.mark.parametrize("header", ["jpeglib.h", "png.h", "webp/decode.h"])
+def test_encoded_pictures_are_known_to_the_picture_decoders_only(copy: Path, header: str) -> None:
+    plant(copy, "ops/decode_image.cc", f"#include <{header}>")
+    result = check(copy)
+    assert result.returncode == 1
+    assert "encoded pictures are known to the picture decoders only" in result.stdout
+
+
 def test_openvino_is_known_to_its_engine_only(copy: Path) -> None:
     plant(copy, "inference/model_signature.cc", "#include <openvino/openvino.hpp>")
     result = check(copy)

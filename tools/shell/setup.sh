@@ -21,6 +21,9 @@ missing_packages() {
   [ -e /usr/include/openssl/ssl.h ] || [ -e /usr/local/include/openssl/ssl.h ] || echo libssl-dev
   [ -e /usr/include/zlib.h ] || [ -e /usr/local/include/zlib.h ] || echo zlib1g-dev
   [ -e /usr/include/hwy/highway.h ] || [ -e /usr/local/include/hwy/highway.h ] || echo libhwy-dev
+  [ -e /usr/include/jpeglib.h ] || [ -e /usr/local/include/jpeglib.h ] || echo libjpeg-dev
+  [ -e /usr/include/png.h ] || [ -e /usr/local/include/png.h ] || echo libpng-dev
+  [ -e /usr/include/webp/decode.h ] || [ -e /usr/local/include/webp/decode.h ] || echo libwebp-dev
   [ -e /usr/include/gtest/gtest.h ] || [ -e /usr/local/include/gtest/gtest.h ] || echo libgtest-dev
 }
 
