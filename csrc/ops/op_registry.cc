@@ -8,7 +8,12 @@
 #include "base/text.h"
 
 // Every op, one line each, in alphabetical order.
-#define PYSERVER_OPS(OP) OP(layout)
+#define PYSERVER_OPS(OP) \
+  OP(center_crop)        \
+  OP(crop)               \
+  OP(layout)             \
+  OP(pad)                \
+  OP(resize)
 
 namespace pyserver {
 

@@ -20,6 +20,7 @@ missing_packages() {
   [ -e /usr/include/nghttp2/nghttp2.h ] || [ -e /usr/local/include/nghttp2/nghttp2.h ] || echo libnghttp2-dev
   [ -e /usr/include/openssl/ssl.h ] || [ -e /usr/local/include/openssl/ssl.h ] || echo libssl-dev
   [ -e /usr/include/zlib.h ] || [ -e /usr/local/include/zlib.h ] || echo zlib1g-dev
+  [ -e /usr/include/hwy/highway.h ] || [ -e /usr/local/include/hwy/highway.h ] || echo libhwy-dev
   [ -e /usr/include/gtest/gtest.h ] || [ -e /usr/local/include/gtest/gtest.h ] || echo libgtest-dev
 }
 
