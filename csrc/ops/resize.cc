@@ -142,21 +142,26 @@ class Resize final : public Op {
   const std::shared_ptr<const PlacementRule> placement_;
 };
 
+PixelLibrary read_like(OpOptions& options) {
+  const std::string like = options.choice("like", {"pillow", "pillow_12", "opencv"});
+  if (like == "opencv") return PixelLibrary::kOpenCv;
+  return like == "pillow" ? PixelLibrary::kPillow : PixelLibrary::kPillow12;
+}
+
 Filter read_filter(OpOptions& options, PixelLibrary like) {
   const std::string filter = options.choice("filter", {"bilinear", "bicubic", "nearest", "area", "lanczos"});
   if (filter == "bicubic") return Filter::kBicubic;
   if (filter == "nearest") return Filter::kNearest;
   if (filter == "area") return Filter::kArea;
   if (filter != "lanczos") return Filter::kBilinear;
-  if (like == PixelLibrary::kOpenCv) options.refuse("filter", "lanczos goes with like: pillow only");
+  if (like == PixelLibrary::kOpenCv) options.refuse("filter", "lanczos does not go with like: opencv");
   return Filter::kLanczos;
 }
 
 Result<std::unique_ptr<Op>> make(OpOptions& options) {
   options.main_option("size");
   const ResizeSize size = ResizeSize::read(options);
-  const bool like_pillow = options.choice("like", {"pillow", "opencv"}) == "pillow";
-  const PixelLibrary like = like_pillow ? PixelLibrary::kPillow : PixelLibrary::kOpenCv;
+  const PixelLibrary like = read_like(options);
   const Filter filter = read_filter(options, like);
   std::shared_ptr<const PlacementRule> placement;
   if (size.mode == ResizeMode::kLetterbox) {
@@ -177,8 +182,8 @@ OpEntry resize_op() {
       "padded, with pad_value: a number, or one for each channel, default 0; align: center, default, or top_left); "
       "limit_min, limit_max (only if the shorter side is below, the longer above `size`). rounding of a side of -1: "
       "down (default), nearest, up. max_width of a width of -1 (default 65535). multiple_of: what the sides are "
-      "rounded to (default 1). filter: bilinear (default), bicubic, nearest, area, lanczos (pillow only). like: whose "
-      "arithmetic, pillow (default, antialiased) or opencv."};
+      "rounded to (default 1). filter: bilinear (default), bicubic, nearest, area, lanczos (not opencv). like: whose "
+      "arithmetic, pillow (default, antialiased), pillow_12 (the order of passes up to Pillow 12) or opencv."};
 }
 
 }  // namespace pyserver

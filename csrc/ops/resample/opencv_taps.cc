@@ -47,8 +47,9 @@ Place place_of(OpenCvWeights weights, const ResizedLine& line, std::int64_t at, 
     const auto behind = static_cast<float>(static_cast<double>(at + 1) - static_cast<double>(pixel + 1) * enlarged);
     return {pixel, behind <= 0 ? 0.F : behind - std::floor(behind)};
   }
-  const auto place = static_cast<float>((static_cast<double>(at) + 0.5) * scale - 0.5);
-  return {static_cast<std::int64_t>(std::floor(place)), place - std::floor(place)};
+  double place = (static_cast<double>(at) + 0.5) * scale - 0.5;
+  if (weights == OpenCvWeights::kLinear || weights == OpenCvWeights::kCubic) place = static_cast<float>(place);
+  return {static_cast<std::int64_t>(std::floor(place)), static_cast<float>(place - std::floor(place))};
 }
 
 // The share of each pixel in the area that becomes one, as cv::resize cuts it: slivers below 1/1000 are dropped.
@@ -87,7 +88,7 @@ void fill(OpenCvWeights weights, const ResizedLine& line, Taps<Weight>& taps) {
       row[0] = row[1] = converted<Weight>(0.5F);
     } else {
       const Place place = place_of(weights, line, at, scale);
-      if (weights == OpenCvWeights::kCubic) {
+      if (weights == OpenCvWeights::kCubic || weights == OpenCvWeights::kPreciseCubic) {
         first = static_cast<std::int32_t>(place.pixel - 1);
         count = 4;
         const std::array<float, 4> cubic = cubic_weights(place.behind);
@@ -104,23 +105,28 @@ void fill(OpenCvWeights weights, const ResizedLine& line, Taps<Weight>& taps) {
 
 }  // namespace
 
-OpenCvWeights opencv_weights(Filter filter, const ResizedLine& columns, const ResizedLine& rows) {
+OpenCvWeights opencv_weights(Filter filter, PixelType type, const ResizedLine& columns, const ResizedLine& rows) {
   const double scale_x = scale_of(columns);
   const double scale_y = scale_of(rows);
   const bool whole = is_whole(scale_x) && is_whole(scale_y);
   const bool halves = whole && std::nearbyint(scale_x) == 2 && std::nearbyint(scale_y) == 2;
+  // IPP's smallest pictures, found by trying: two pixels for linear weights, four for cubic ones.
+  const std::int64_t shortest = std::min(columns.source, rows.source);
   switch (filter) {
-    case Filter::kBicubic: return OpenCvWeights::kCubic;
+    case Filter::kBicubic: return shortest < 4 ? OpenCvWeights::kCubic : OpenCvWeights::kPreciseCubic;
     case Filter::kArea:
       if (scale_x < 1 || scale_y < 1) return OpenCvWeights::kLinearArea;
       return halves ? OpenCvWeights::kHalves : OpenCvWeights::kArea;
-    default: return halves ? OpenCvWeights::kHalves : OpenCvWeights::kLinear;
+    default:
+      if (halves) return OpenCvWeights::kHalves;
+      return type == PixelType::kUint8 || shortest < 2 ? OpenCvWeights::kLinear : OpenCvWeights::kPreciseLinear;
   }
 }
 
 std::size_t opencv_tap_count(OpenCvWeights weights, const ResizedLine& line) {
   switch (weights) {
-    case OpenCvWeights::kCubic: return 4;
+    case OpenCvWeights::kCubic:
+    case OpenCvWeights::kPreciseCubic: return 4;
     case OpenCvWeights::kArea: return static_cast<std::size_t>(std::ceil(scale_of(line))) + 2;
     default: return 2;
   }

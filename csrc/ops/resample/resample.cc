@@ -20,6 +20,13 @@ ResizedLine rows_of(const Resampling& r) { return {r.source_height, r.target_hei
 
 std::size_t element_bytes(PixelType type) { return type == PixelType::kUint8 ? 1 : 4; }
 
+// Whether the second pass comes first. Pillow 13 does so where the height falls by more than twice what the width does;
+// found by trying, and checked by test_resize_like_pillow.py.
+bool columns_first(const Resampling& r) {
+  return r.like == PixelLibrary::kPillow && r.target_height < r.source_height &&
+         r.source_height - r.target_height > 2 * (r.source_width - r.target_width);
+}
+
 // Where pixels come from and go to; null while scratch is measured.
 struct Pixels {
   const std::byte* source;
@@ -66,111 +73,156 @@ std::size_t list_rows(Taps<Weight>& taps, std::int64_t height, std::int32_t* row
   return count;
 }
 
-// The two passes over a picture of elements In that becomes one of elements Out, by way of Mid.
+// The two kernels that make elements Out of elements In, by way of Mid.
 template <typename In, typename Mid, typename Out, typename Weight>
-struct Passes {
-  void (*along_lines)(const Weighing<In, Mid, Weight>&);
-  void (*along_columns)(const Weighing<Mid, Out, Weight>&);
-  // Copies of a line where it keeps its size: the pass changes nothing and is left out.
-  static constexpr bool kSameType = std::is_same_v<In, Mid> && std::is_same_v<Mid, Out>;
+struct Kernels {
+  void (*lines)(const Weighing<In, Mid, Weight>&);
+  void (*columns)(const Weighing<Mid, Out, Weight>&);
 };
 
-// The first pass, over strips of the rows that the second one needs.
-template <typename In, typename Mid, typename Weight>
-struct LinePass {
-  const In* source;
-  std::size_t source_stride;
-  const std::int32_t* rows;
-  std::size_t row_count;
-  std::size_t channels;
-  Taps<Weight> taps;  // inside of the line
-  Mid* target;
-  std::size_t target_stride;
+// Rows of elements, one after another in memory.
+template <typename Element>
+struct Rows {
+  Element* start;
+  std::size_t stride;
+  std::size_t count;
 };
 
-template <typename In, typename Mid, typename Weight>
-void run_line_pass(const LinePass<In, Mid, Weight>& pass, void (*weigh)(const Weighing<In, Mid, Weight>&), In* strip,
-                   Mid* weighed) {
-  Taps<Weight> taps = pass.taps;
-  const std::int32_t first_column = taps.first[0];
-  std::int32_t end_column = first_column;
-  for (std::size_t pixel = 0; pixel < taps.pixels; ++pixel) {
-    end_column = std::max(end_column, taps.first[pixel] + taps.count[pixel]);
-    taps.first[pixel] -= first_column;
-  }
-  const auto columns = static_cast<std::size_t>(end_column - first_column);
-  const In* const start = pass.source + static_cast<std::size_t>(first_column) * pass.channels;
-  const std::size_t pixel_stride = pass.channels * kStripRows;
-  for (std::size_t row = 0; row < pass.row_count; row += kStripRows) {
-    const std::size_t count = std::min(kStripRows, pass.row_count - row);
-    std::array<const In*, kStripRows> from;
-    std::array<Mid*, kStripRows> to;
-    for (std::size_t index = 0; index < kStripRows; ++index) {
-      const std::size_t at = row + std::min(index, count - 1);  // the last strip is filled up with its last row
-      from[index] = start + static_cast<std::size_t>(pass.rows[at]) * pass.source_stride;
-      to[index] = pass.target + at * pass.target_stride;
-    }
-    rows_to_strip(from.data(), columns * pass.channels, strip);
-    weigh({strip, pixel_stride, weighed, pixel_stride, pixel_stride, taps});
-    strip_to_rows(weighed, taps.pixels * pass.channels, to.data(), count);
-  }
+// Which pixels of a line any tap asks for.
+struct Span {
+  std::size_t first;
+  std::size_t count;
+};
+
+template <typename Weight>
+Span pixels_used(const Taps<Weight>& taps) {
+  std::int32_t end = 0;
+  for (std::size_t pixel = 0; pixel < taps.pixels; ++pixel) end = std::max(end, taps.first[pixel] + taps.count[pixel]);
+  return {static_cast<std::size_t>(taps.first[0]), static_cast<std::size_t>(end - taps.first[0])};
 }
 
-// `fill(line, taps)` writes the taps of a line.
+template <typename Weight>
+void count_from(Taps<Weight>& taps, std::size_t first) {
+  for (std::size_t pixel = 0; pixel < taps.pixels; ++pixel) taps.first[pixel] -= static_cast<std::int32_t>(first);
+}
+
+// One resampling: its memory is taken from the arena when it is made, and used when it is run.
+template <typename In, typename Mid, typename Out, typename Weight>
+class TwoPasses {
+ public:
+  // `line_taps`, `column_taps`: how many a pixel has at most.
+  TwoPasses(const Resampling& r, const Kernels<In, Mid, Out, Weight>& kernels, std::size_t line_taps,
+            std::size_t column_taps, Arena& arena)
+      : r_(r), kernels_(kernels) {
+    const std::size_t width = size(r.width);
+    const std::size_t height = size(r.height);
+    across_ = arena.take_taps<Weight>(width, line_taps);
+    down_ = arena.take_taps<Weight>(height, column_taps);
+    // A tap may ask for up to two rows above and two below the picture.
+    const std::size_t rows = std::max(height, std::min(height * column_taps, size(r.source_height) + 4));
+    const std::size_t columns = size(r.source_width);
+    rows_ = arena.take<std::int32_t>(rows);
+    strip_ = arena.take<In>(columns * channels_ * kStripRows);
+    weighed_ = arena.take<Mid>(row_length_ * kStripRows);
+    between_ = arena.take<Mid>(columns_first(r) ? height * columns * channels_ : rows * row_length_);
+  }
+
+  // `fill(line, taps)` writes the taps of a line.
+  template <typename Fill>
+  void run(const Pixels& pixels, const Fill& fill) {
+    source_ = reinterpret_cast<const In*>(pixels.source);
+    target_ = {reinterpret_cast<Out*>(pixels.target), pixels.target_stride, size(r_.height)};
+    fill(columns_of(r_), across_);
+    bring_inside(across_, r_.source_width);
+    fill(rows_of(r_), down_);
+    // Between different types a pass converts, too, so that none can be left out.
+    if constexpr (std::is_same_v<In, Mid> && std::is_same_v<Mid, Out>) {
+      if (r_.source_width == r_.target_width) return columns_only();
+      if (r_.source_height == r_.target_height) return lines_only();
+      if (columns_first(r_)) return columns_then_lines();
+    }
+    lines_then_columns();
+  }
+
+ private:
+  static std::size_t size(std::int64_t pixels) { return static_cast<std::size_t>(pixels); }
+
+  void columns_only() {
+    bring_inside(down_, r_.source_height);
+    kernels_.columns(
+        {source_ + size(r_.left) * channels_, source_stride_, target_.start, target_.stride, row_length_, down_});
+  }
+
+  void lines_only() {
+    for (std::size_t row = 0; row < target_.count; ++row) rows_[row] = static_cast<std::int32_t>(size(r_.top) + row);
+    const Span columns = pixels_used(across_);
+    count_from(across_, columns.first);
+    weigh_lines(source_ + columns.first * channels_, source_stride_, columns, target_);
+  }
+
+  void columns_then_lines() {
+    bring_inside(down_, r_.source_height);
+    for (std::size_t row = 0; row < target_.count; ++row) rows_[row] = static_cast<std::int32_t>(row);
+    const Span columns = pixels_used(across_);
+    count_from(across_, columns.first);
+    const std::size_t length = columns.count * channels_;
+    kernels_.columns({source_ + columns.first * channels_, source_stride_, between_, length, length, down_});
+    weigh_lines(between_, length, columns, target_);
+  }
+
+  void lines_then_columns() {
+    const Rows<Mid> between{between_, row_length_, list_rows(down_, r_.source_height, rows_)};
+    const Span columns = pixels_used(across_);
+    count_from(across_, columns.first);
+    weigh_lines(source_ + columns.first * channels_, source_stride_, columns, between);
+    kernels_.columns({between_, row_length_, target_.start, target_.stride, row_length_, down_});
+  }
+
+  // Row i of `target` from row rows_[i] of `source`, which begins at the first of `columns`; strip by strip.
+  void weigh_lines(const In* source, std::size_t source_stride, const Span& columns, const Rows<Mid>& target) {
+    const std::size_t pixel_stride = channels_ * kStripRows;
+    for (std::size_t row = 0; row < target.count; row += kStripRows) {
+      const std::size_t count = std::min(kStripRows, target.count - row);
+      std::array<const In*, kStripRows> from;
+      std::array<Mid*, kStripRows> to;
+      for (std::size_t index = 0; index < kStripRows; ++index) {
+        const std::size_t at = row + std::min(index, count - 1);  // the last strip is filled up with its last row
+        from[index] = source + size(rows_[at]) * source_stride;
+        to[index] = target.start + at * target.stride;
+      }
+      rows_to_strip(from.data(), columns.count * channels_, strip_);
+      kernels_.lines({strip_, pixel_stride, weighed_, pixel_stride, pixel_stride, across_});
+      strip_to_rows(weighed_, row_length_, to.data(), count);
+    }
+  }
+
+  const Resampling& r_;
+  const Kernels<In, Mid, Out, Weight> kernels_;
+  const std::size_t channels_ = size(r_.channels);
+  const std::size_t row_length_ = size(r_.width) * channels_;
+  const std::size_t source_stride_ = size(r_.source_width) * channels_;
+  Taps<Weight> across_;
+  Taps<Weight> down_;
+  std::int32_t* rows_;
+  In* strip_;
+  Mid* weighed_;
+  Mid* between_;
+  const In* source_ = nullptr;
+  Rows<Out> target_{};
+};
+
 template <typename In, typename Mid, typename Out, typename Weight, typename Fill>
-void run_passes(const Resampling& r, const Passes<In, Mid, Out, Weight>& passes, std::size_t line_taps,
+void run_passes(const Resampling& r, const Kernels<In, Mid, Out, Weight>& kernels, std::size_t line_taps,
                 std::size_t column_taps, const Fill& fill, const Pixels& pixels, Arena& arena) {
-  const auto channels = static_cast<std::size_t>(r.channels);
-  const auto width = static_cast<std::size_t>(r.width);
-  const auto height = static_cast<std::size_t>(r.height);
-  const auto source_height = static_cast<std::size_t>(r.source_height);
-  const std::size_t source_stride = static_cast<std::size_t>(r.source_width) * channels;
-  const std::size_t row_length = width * channels;
-  const bool lines_stay = Passes<In, Mid, Out, Weight>::kSameType && r.source_width == r.target_width;
-  const bool columns_stay = Passes<In, Mid, Out, Weight>::kSameType && r.source_height == r.target_height;
-
-  Taps<Weight> across = arena.take_taps<Weight>(width, line_taps);
-  Taps<Weight> down = arena.take_taps<Weight>(height, column_taps);
-  // Up to two rows above and two below the picture.
-  const std::size_t most_rows = std::min(height * column_taps, source_height + 4);
-  const std::size_t most_columns = std::min(width * line_taps, static_cast<std::size_t>(r.source_width));
-  auto* const rows = arena.take<std::int32_t>(most_rows);
-  In* const strip = arena.take<In>(most_columns * channels * kStripRows);
-  Mid* const weighed = arena.take<Mid>(row_length * kStripRows);
-  Mid* const between = arena.take<Mid>(lines_stay || columns_stay ? 0 : most_rows * row_length);
-  if (arena.measures()) return;
-
-  const auto* const source = reinterpret_cast<const In*>(pixels.source);
-  auto* const target = reinterpret_cast<Out*>(pixels.target);
-  fill(rows_of(r), down);
-  if constexpr (Passes<In, Mid, Out, Weight>::kSameType) {
-    if (lines_stay) {
-      const std::size_t left = static_cast<std::size_t>(r.left) * channels;
-      bring_inside(down, r.source_height);
-      passes.along_columns({source + left, source_stride, target, pixels.target_stride, row_length, down});
-      return;
-    }
-  }
-  std::size_t row_count = height;
-  if (columns_stay) {
-    for (std::size_t row = 0; row < height; ++row)
-      rows[row] = static_cast<std::int32_t>(r.top) + static_cast<std::int32_t>(row);
-  } else {
-    row_count = list_rows(down, r.source_height, rows);
-  }
-  fill(columns_of(r), across);
-  bring_inside(across, r.source_width);
-  LinePass<In, Mid, Weight> lines{source, source_stride, rows, row_count, channels, across, between, row_length};
-  if constexpr (Passes<In, Mid, Out, Weight>::kSameType) {
-    if (columns_stay) {
-      lines.target = target;
-      lines.target_stride = pixels.target_stride;
-    }
-  }
-  run_line_pass(lines, passes.along_lines, strip, weighed);
-  if (columns_stay) return;
-  passes.along_columns({between, row_length, target, pixels.target_stride, row_length, down});
+  TwoPasses<In, Mid, Out, Weight> passes(r, kernels, line_taps, column_taps, arena);
+  if (!arena.measures()) passes.run(pixels, fill);
 }
+
+constexpr Kernels<Byte, Byte, Byte, std::int32_t> kPillowBytes{weigh_pillow_bytes, weigh_pillow_bytes};
+constexpr Kernels<float, float, float, double> kFloats{weigh_floats, weigh_floats};
+constexpr Kernels<Byte, std::int32_t, Byte, std::int32_t> kOpenCvLinear{weigh_bytes_to_sums, weigh_linear_sums};
+constexpr Kernels<Byte, std::int32_t, Byte, std::int32_t> kOpenCvSums{weigh_bytes_to_sums, weigh_sums};
+constexpr Kernels<Byte, float, Byte, float> kOpenCvFloats{weigh_bytes_to_floats, weigh_floats_to_bytes};
 
 void run_pillow(const Resampling& r, const Pixels& pixels, Arena& arena) {
   const std::size_t line_taps = pillow_tap_count(r.filter, columns_of(r));
@@ -178,30 +230,24 @@ void run_pillow(const Resampling& r, const Pixels& pixels, Arena& arena) {
   auto* const weights = arena.take<double>(std::max(line_taps, column_taps));
   const auto fill = [&](const ResizedLine& line, auto& taps) { fill_pillow_taps(r.filter, line, taps, weights); };
   if (r.type == PixelType::kUint8) {
-    run_passes(r, Passes<Byte, Byte, Byte, std::int32_t>{weigh_pillow_bytes, weigh_pillow_bytes}, line_taps,
-               column_taps, fill, pixels, arena);
+    run_passes(r, kPillowBytes, line_taps, column_taps, fill, pixels, arena);
   } else {
-    run_passes(r, Passes<float, float, float, double>{weigh_floats, weigh_floats}, line_taps, column_taps, fill, pixels,
-               arena);
+    run_passes(r, kFloats, line_taps, column_taps, fill, pixels, arena);
   }
 }
 
 void run_opencv(const Resampling& r, const Pixels& pixels, Arena& arena) {
-  const OpenCvWeights weights = opencv_weights(r.filter, columns_of(r), rows_of(r));
+  const OpenCvWeights weights = opencv_weights(r.filter, r.type, columns_of(r), rows_of(r));
   const std::size_t line_taps = opencv_tap_count(weights, columns_of(r));
   const std::size_t column_taps = opencv_tap_count(weights, rows_of(r));
   const auto fill = [&](const ResizedLine& line, auto& taps) { fill_opencv_taps(weights, line, taps); };
   if (r.type == PixelType::kFp32) {
-    run_passes(r, Passes<float, float, float, double>{weigh_floats, weigh_floats}, line_taps, column_taps, fill, pixels,
-               arena);
-  } else if (weights == OpenCvWeights::kArea) {
-    run_passes(r, Passes<Byte, float, Byte, float>{weigh_bytes_to_areas, weigh_areas}, line_taps, column_taps, fill,
-               pixels, arena);
+    run_passes(r, kFloats, line_taps, column_taps, fill, pixels, arena);
+  } else if (weights == OpenCvWeights::kArea || weights == OpenCvWeights::kPreciseCubic) {
+    run_passes(r, kOpenCvFloats, line_taps, column_taps, fill, pixels, arena);
   } else {
     const bool linear = weights == OpenCvWeights::kLinear || weights == OpenCvWeights::kLinearArea;
-    run_passes(
-        r, Passes<Byte, std::int32_t, Byte, std::int32_t>{weigh_bytes_to_sums, linear ? weigh_linear_sums : weigh_sums},
-        line_taps, column_taps, fill, pixels, arena);
+    run_passes(r, linear ? kOpenCvLinear : kOpenCvSums, line_taps, column_taps, fill, pixels, arena);
   }
 }
 
@@ -234,10 +280,10 @@ void run(const Resampling& r, const Pixels& pixels, Arena& arena) {
     if (!arena.measures()) copy_window(r, pixels);
   } else if (r.filter == Filter::kNearest) {
     run_nearest(r, pixels, arena);
-  } else if (r.like == PixelLibrary::kPillow) {
-    run_pillow(r, pixels, arena);
-  } else {
+  } else if (r.like == PixelLibrary::kOpenCv) {
     run_opencv(r, pixels, arena);
+  } else {
+    run_pillow(r, pixels, arena);
   }
 }
 

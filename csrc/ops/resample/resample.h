@@ -1,7 +1,7 @@
 // Resizing pictures with the arithmetic of Pillow or of OpenCV: the pixels, without what an op must say about them.
 //
-// Both weigh the pixels of a line first and those of a column then; what differs is which pixels, the weights, and how
-// sums are rounded (pillow_taps.h, opencv_taps.h, weigh.h).
+// Both weigh the pixels of lines and those of columns, one after the other; what differs is which pixels, the weights,
+// and how sums are rounded (pillow_taps.h, opencv_taps.h, weigh.h).
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@
 namespace pyserver {
 
 enum class Filter : std::uint8_t { kBilinear, kBicubic, kNearest, kArea, kLanczos };
-enum class PixelLibrary : std::uint8_t { kPillow, kOpenCv };
+// Pillow up to 12 weighs the pixels of a line first and those of a column then; Pillow 13 sometimes in the other order.
+enum class PixelLibrary : std::uint8_t { kPillow, kPillow12, kOpenCv };
 enum class PixelType : std::uint8_t { kUint8, kFp32 };
 
 // A picture of `source_width` × `source_height` pixels, resized to `target_width` × `target_height`, of which only a

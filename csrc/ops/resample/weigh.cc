@@ -96,7 +96,7 @@ struct SumsSum {
   }
 };
 
-struct BytesToAreasSum {
+struct BytesToFloatsSum {
   using Lane = float;
   template <class D>
   static auto start(D d) {
@@ -114,7 +114,7 @@ struct BytesToAreasSum {
   }
 };
 
-struct AreasSum {
+struct FloatsToBytesSum {
   using Lane = float;
   template <class D>
   static auto start(D d) {
@@ -187,8 +187,8 @@ void floats(const Floats& weighing) { weigh_rows<FloatsSum>(weighing); }
 void bytes_to_sums(const BytesToSums& weighing) { weigh_rows<BytesToSumsSum>(weighing); }
 void linear_sums(const SumsToBytes& weighing) { weigh_rows<LinearSumsSum>(weighing); }
 void sums(const SumsToBytes& weighing) { weigh_rows<SumsSum>(weighing); }
-void bytes_to_areas(const BytesToAreas& weighing) { weigh_rows<BytesToAreasSum>(weighing); }
-void areas(const AreasToBytes& weighing) { weigh_rows<AreasSum>(weighing); }
+void bytes_to_floats(const BytesToFloats& weighing) { weigh_rows<BytesToFloatsSum>(weighing); }
+void floats_to_bytes(const FloatsToBytes& weighing) { weigh_rows<FloatsToBytesSum>(weighing); }
 
 }  // namespace pyserver::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -201,16 +201,16 @@ HWY_EXPORT(floats);
 HWY_EXPORT(bytes_to_sums);
 HWY_EXPORT(linear_sums);
 HWY_EXPORT(sums);
-HWY_EXPORT(bytes_to_areas);
-HWY_EXPORT(areas);
+HWY_EXPORT(bytes_to_floats);
+HWY_EXPORT(floats_to_bytes);
 
 void weigh_pillow_bytes(const PillowBytes& weighing) { HWY_DYNAMIC_DISPATCH(pillow_bytes)(weighing); }
 void weigh_floats(const Floats& weighing) { HWY_DYNAMIC_DISPATCH(floats)(weighing); }
 void weigh_bytes_to_sums(const BytesToSums& weighing) { HWY_DYNAMIC_DISPATCH(bytes_to_sums)(weighing); }
 void weigh_linear_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(linear_sums)(weighing); }
 void weigh_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(sums)(weighing); }
-void weigh_bytes_to_areas(const BytesToAreas& weighing) { HWY_DYNAMIC_DISPATCH(bytes_to_areas)(weighing); }
-void weigh_areas(const AreasToBytes& weighing) { HWY_DYNAMIC_DISPATCH(areas)(weighing); }
+void weigh_bytes_to_floats(const BytesToFloats& weighing) { HWY_DYNAMIC_DISPATCH(bytes_to_floats)(weighing); }
+void weigh_floats_to_bytes(const FloatsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(floats_to_bytes)(weighing); }
 
 }  // namespace pyserver
 #endif

@@ -26,8 +26,8 @@ using PillowBytes = Weighing<Byte, Byte, std::int32_t>;
 using Floats = Weighing<float, float, double>;
 using BytesToSums = Weighing<Byte, std::int32_t, std::int32_t>;
 using SumsToBytes = Weighing<std::int32_t, Byte, std::int32_t>;
-using BytesToAreas = Weighing<Byte, float, float>;
-using AreasToBytes = Weighing<float, Byte, float>;
+using BytesToFloats = Weighing<Byte, float, float>;
+using FloatsToBytes = Weighing<float, Byte, float>;
 
 // Weights in units of 2^-22, the sum rounded half up and limited to a byte: both of Pillow's passes over bytes.
 void weigh_pillow_bytes(const PillowBytes& weighing);
@@ -39,9 +39,9 @@ void weigh_bytes_to_sums(const BytesToSums& weighing);
 void weigh_linear_sums(const SumsToBytes& weighing);
 // OpenCV's second pass where each has more: the sum rounded half up and limited to a byte.
 void weigh_sums(const SumsToBytes& weighing);
-// OpenCV's areas: sums in single precision, in the order of the taps, at last rounded half to even.
-void weigh_bytes_to_areas(const BytesToAreas& weighing);
-void weigh_areas(const AreasToBytes& weighing);
+// OpenCV's areas, and cubic weights: sums in single precision, in the order of the taps, at last rounded half to even.
+void weigh_bytes_to_floats(const BytesToFloats& weighing);
+void weigh_floats_to_bytes(const FloatsToBytes& weighing);
 
 // The same in plain C++, for tests.
 namespace plain {
@@ -50,8 +50,8 @@ void weigh_floats(const Floats& weighing);
 void weigh_bytes_to_sums(const BytesToSums& weighing);
 void weigh_linear_sums(const SumsToBytes& weighing);
 void weigh_sums(const SumsToBytes& weighing);
-void weigh_bytes_to_areas(const BytesToAreas& weighing);
-void weigh_areas(const AreasToBytes& weighing);
+void weigh_bytes_to_floats(const BytesToFloats& weighing);
+void weigh_floats_to_bytes(const FloatsToBytes& weighing);
 }  // namespace plain
 
 }  // namespace pyserver

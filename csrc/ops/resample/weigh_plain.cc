@@ -58,11 +58,11 @@ void weigh_sums(const SumsToBytes& weighing) {
         [](std::int32_t sum) { return limited(sum >> (2 * kOpenCvFractionBits)); });
 }
 
-void weigh_bytes_to_areas(const BytesToAreas& weighing) {
+void weigh_bytes_to_floats(const BytesToFloats& weighing) {
   weigh(weighing, 0.F, kProduct, [](float sum) { return sum; });
 }
 
-void weigh_areas(const AreasToBytes& weighing) {
+void weigh_floats_to_bytes(const FloatsToBytes& weighing) {
   weigh(weighing, 0.F, kProduct, [](float sum) { return limited(static_cast<std::int32_t>(std::nearbyint(sum))); });
 }
 
