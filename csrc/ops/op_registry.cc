@@ -12,12 +12,16 @@
 #define PYSERVER_OPS(OP) \
   OP(argmax) \
   OP(cast) \
+  OP(center_crop) \
+  OP(crop) \
   OP(decode_image) \
   OP(dequantize) \
   OP(l2_normalize) \
   OP(layout) \
   OP(nms) \
   OP(normalize) \
+  OP(pad) \
+  OP(resize) \
   OP(round) \
   OP(sigmoid) \
   OP(softmax) \

@@ -1,0 +1,216 @@
+#include "ops/resample/weigh.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/resample/weigh.cc"
+#include "hwy/foreach_target.h"  // compiles this file once for each set of instructions
+#include "hwy/highway.h"
+#include "ops/resample/opencv_taps.h"
+#include "ops/resample/pillow_taps.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pyserver::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// What a kernel adds up, in the lanes of its sums: how it begins, takes in a tap, and ends.
+struct PillowBytesSum {
+  using Lane = std::int32_t;
+  template <class D>
+  static auto start(D d) {
+    return hn::Set(d, 1 << (kPillowFractionBits - 1));
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const Byte* from, V weight) {
+    return hn::Add(sum, hn::Mul(hn::PromoteTo(d, hn::LoadU(hn::Rebind<Byte, D>(), from)), weight));
+  }
+  template <class D, class V>
+  static void store(D, V sum, Byte* to) {
+    const hn::Rebind<Byte, D> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, hn::ShiftRight<kPillowFractionBits>(sum)), bytes, to);
+  }
+};
+
+struct FloatsSum {
+  using Lane = double;
+  template <class D>
+  static auto start(D d) {
+    return hn::Zero(d);
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const float* from, V weight) {
+    return hn::Add(sum, hn::Mul(hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, D>(), from)), weight));
+  }
+  template <class D, class V>
+  static void store(D, V sum, float* to) {
+    const hn::Rebind<float, D> floats;
+    hn::StoreU(hn::DemoteTo(floats, sum), floats, to);
+  }
+};
+
+struct BytesToSumsSum {
+  using Lane = std::int32_t;
+  template <class D>
+  static auto start(D d) {
+    return hn::Zero(d);
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const Byte* from, V weight) {
+    return hn::Add(sum, hn::Mul(hn::PromoteTo(d, hn::LoadU(hn::Rebind<Byte, D>(), from)), weight));
+  }
+  template <class D, class V>
+  static void store(D d, V sum, std::int32_t* to) {
+    hn::StoreU(sum, d, to);
+  }
+};
+
+struct LinearSumsSum {
+  using Lane = std::int32_t;
+  template <class D>
+  static auto start(D d) {
+    return hn::Set(d, 2);
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const std::int32_t* from, V weight) {
+    return hn::Add(sum, hn::ShiftRight<16>(hn::Mul(hn::ShiftRight<4>(hn::LoadU(d, from)), weight)));
+  }
+  template <class D, class V>
+  static void store(D, V sum, Byte* to) {
+    const hn::Rebind<Byte, D> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, hn::ShiftRight<2>(sum)), bytes, to);
+  }
+};
+
+struct SumsSum {
+  using Lane = std::int32_t;
+  template <class D>
+  static auto start(D d) {
+    return hn::Set(d, 1 << (2 * kOpenCvFractionBits - 1));
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const std::int32_t* from, V weight) {
+    return hn::Add(sum, hn::Mul(hn::LoadU(d, from), weight));
+  }
+  template <class D, class V>
+  static void store(D, V sum, Byte* to) {
+    const hn::Rebind<Byte, D> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, hn::ShiftRight<2 * kOpenCvFractionBits>(sum)), bytes, to);
+  }
+};
+
+struct BytesToFloatsSum {
+  using Lane = float;
+  template <class D>
+  static auto start(D d) {
+    return hn::Zero(d);
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const Byte* from, V weight) {
+    const hn::Rebind<std::int32_t, D> whole;
+    const auto pixels = hn::PromoteTo(whole, hn::LoadU(hn::Rebind<Byte, D>(), from));
+    return hn::Add(sum, hn::Mul(hn::ConvertTo(d, pixels), weight));
+  }
+  template <class D, class V>
+  static void store(D d, V sum, float* to) {
+    hn::StoreU(sum, d, to);
+  }
+};
+
+struct FloatsToBytesSum {
+  using Lane = float;
+  template <class D>
+  static auto start(D d) {
+    return hn::Zero(d);
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const float* from, V weight) {
+    return hn::Add(sum, hn::Mul(hn::LoadU(d, from), weight));
+  }
+  template <class D, class V>
+  static void store(D, V sum, Byte* to) {
+    const hn::Rebind<Byte, D> bytes;
+    hn::StoreU(hn::DemoteTo(bytes, hn::NearestInt(sum)), bytes, to);
+  }
+};
+
+// `kVectors` vectors of elements of one row, each with a sum of its own so that they need not wait for each other.
+template <class Sum, std::size_t kVectors, class D, typename In, typename Out, typename Weight>
+void weigh_part(D d, const In* from, std::size_t stride, const Weight* weights, std::size_t taps, Out* to) {
+  const std::size_t lanes = hn::Lanes(d);
+  auto sum0 = Sum::start(d);
+  auto sum1 = sum0;
+  auto sum2 = sum0;
+  auto sum3 = sum0;
+  for (std::size_t tap = 0; tap < taps; ++tap, from += stride) {
+    const auto weight = hn::Set(d, weights[tap]);
+    sum0 = Sum::add(d, sum0, from, weight);
+    if constexpr (kVectors == 4) {
+      sum1 = Sum::add(d, sum1, from + lanes, weight);
+      sum2 = Sum::add(d, sum2, from + 2 * lanes, weight);
+      sum3 = Sum::add(d, sum3, from + 3 * lanes, weight);
+    }
+  }
+  Sum::store(d, sum0, to);
+  if constexpr (kVectors == 4) {
+    Sum::store(d, sum1, to + lanes);
+    Sum::store(d, sum2, to + 2 * lanes);
+    Sum::store(d, sum3, to + 3 * lanes);
+  }
+}
+
+template <class Sum, typename In, typename Out, typename Weight>
+void weigh_rows(const Weighing<In, Out, Weight>& weighing) {
+  const hn::ScalableTag<typename Sum::Lane> d;
+  const hn::CappedTag<typename Sum::Lane, 1> one;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t length = weighing.length;
+  for (std::size_t row = 0; row < weighing.taps.pixels; ++row) {
+    const In* const from =
+        weighing.source + static_cast<std::size_t>(weighing.taps.first[row]) * weighing.source_stride;
+    Out* const to = weighing.target + row * weighing.target_stride;
+    const Weight* const weights = weighing.taps.weights + row * weighing.taps.stride;
+    const auto taps = static_cast<std::size_t>(weighing.taps.count[row]);
+    const auto part = [&]<std::size_t kVectors>(auto tag, std::size_t at) {
+      weigh_part<Sum, kVectors>(tag, from + at, weighing.source_stride, weights, taps, to + at);
+    };
+    std::size_t at = 0;
+    for (; at + 4 * lanes <= length; at += 4 * lanes) part.template operator()<4>(d, at);
+    for (; at + lanes <= length; at += lanes) part.template operator()<1>(d, at);
+    if (at < length && length >= lanes) {
+      part.template operator()<1>(d, length - lanes);  // the last vector overlaps the one before
+    } else {
+      for (; at < length; ++at) part.template operator()<1>(one, at);
+    }
+  }
+}
+
+void pillow_bytes(const PillowBytes& weighing) { weigh_rows<PillowBytesSum>(weighing); }
+void floats(const Floats& weighing) { weigh_rows<FloatsSum>(weighing); }
+void bytes_to_sums(const BytesToSums& weighing) { weigh_rows<BytesToSumsSum>(weighing); }
+void linear_sums(const SumsToBytes& weighing) { weigh_rows<LinearSumsSum>(weighing); }
+void sums(const SumsToBytes& weighing) { weigh_rows<SumsSum>(weighing); }
+void bytes_to_floats(const BytesToFloats& weighing) { weigh_rows<BytesToFloatsSum>(weighing); }
+void floats_to_bytes(const FloatsToBytes& weighing) { weigh_rows<FloatsToBytesSum>(weighing); }
+
+}  // namespace pyserver::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace pyserver {
+
+HWY_EXPORT(pillow_bytes);
+HWY_EXPORT(floats);
+HWY_EXPORT(bytes_to_sums);
+HWY_EXPORT(linear_sums);
+HWY_EXPORT(sums);
+HWY_EXPORT(bytes_to_floats);
+HWY_EXPORT(floats_to_bytes);
+
+void weigh_pillow_bytes(const PillowBytes& weighing) { HWY_DYNAMIC_DISPATCH(pillow_bytes)(weighing); }
+void weigh_floats(const Floats& weighing) { HWY_DYNAMIC_DISPATCH(floats)(weighing); }
+void weigh_bytes_to_sums(const BytesToSums& weighing) { HWY_DYNAMIC_DISPATCH(bytes_to_sums)(weighing); }
+void weigh_linear_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(linear_sums)(weighing); }
+void weigh_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(sums)(weighing); }
+void weigh_bytes_to_floats(const BytesToFloats& weighing) { HWY_DYNAMIC_DISPATCH(bytes_to_floats)(weighing); }
+void weigh_floats_to_bytes(const FloatsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(floats_to_bytes)(weighing); }
+
+}  // namespace pyserver
+#endif
