@@ -8,11 +8,22 @@
 #include "base/text.h"
 
 // Every op, one line each, in alphabetical order.
-#define PYSERVER_OPS(OP)                                                                                           \
-  OP(argmax)                                                                                                       \
-  OP(cast)                                                                                                         \
-  OP(dequantize) OP(l2_normalize) OP(layout) OP(nms) OP(normalize) OP(round) OP(sigmoid) OP(softmax) OP(threshold) \
-      OP(to_tensor) OP(top_k)
+// clang-format off
+#define PYSERVER_OPS(OP) \
+  OP(argmax)       \
+  OP(cast)         \
+  OP(dequantize)   \
+  OP(l2_normalize) \
+  OP(layout)       \
+  OP(nms)          \
+  OP(normalize)    \
+  OP(round)        \
+  OP(sigmoid)      \
+  OP(softmax)      \
+  OP(threshold)    \
+  OP(to_tensor)    \
+  OP(top_k)
+// clang-format on
 
 namespace pyserver {
 
