@@ -15,19 +15,28 @@ bool is_quantized(Datatype datatype) noexcept {
          datatype == Datatype::kUint16 || datatype == Datatype::kInt32;
 }
 
-// The difference of two numbers of at most 33 bits is exact; then one rounding to FP32, and one of the product.
+// The difference is exact: of numbers of 8 or 16 bits in 32, of those of 32 bits in 64. It is rounded to FP32, and so
+// is the product.
 template <typename Element>
-void dequantize(const std::byte* from, std::size_t first, std::size_t count, double zero_point, float scale,
+void dequantize(const std::byte* from, std::size_t first, std::size_t count, std::int64_t zero_point, float scale,
                 std::byte* to) noexcept {
+  using Wide = std::conditional_t<sizeof(Element) < 4, std::int32_t, std::int64_t>;
+  const auto zero = static_cast<Wide>(zero_point);
   for (std::size_t at = first; at < first + count; ++at) {
-    const double difference = static_cast<double>(load<Element>(from, at)) - zero_point;
-    store(to, at, static_cast<float>(difference) * scale);
+    store(to, at, static_cast<float>(static_cast<Wide>(load<Element>(from, at)) - zero) * scale);
   }
+}
+
+// Whether a number of this quantized datatype can be `zero_point`.
+bool holds(Datatype datatype, std::int64_t zero_point) noexcept {
+  return with_element(datatype, [zero_point]<typename Element>(std::type_identity<Element>) {
+    return static_cast<std::int64_t>(number_of(converted<Element>(zero_point))) == zero_point;
+  });
 }
 
 class Dequantize final : public Op {
  public:
-  Dequantize(Axis axis, std::vector<float> scales, std::vector<double> zero_points)
+  Dequantize(Axis axis, std::vector<float> scales, std::vector<std::int64_t> zero_points)
       : axis_(axis), scales_(std::move(scales)), zero_points_(std::move(zero_points)) {}
 
   std::string_view name() const noexcept override { return "dequantize"; }
@@ -35,6 +44,12 @@ class Dequantize final : public Op {
   Result<RowSpec> check(const RowSpec& input) const override {
     if (!is_quantized(input.datatype)) {
       return invalid_argument(concat("expected INT8, UINT8, INT16, UINT16 or INT32, got ", to_string(input)));
+    }
+    for (const std::int64_t zero_point : zero_points_) {
+      if (!holds(input.datatype, zero_point)) {
+        return invalid_argument(concat("expected a zero_point that is a number of the row's datatype, got ", zero_point,
+                                       " and ", to_string(input)));
+      }
     }
     if (count() > 1) {
       PYSERVER_RETURN_IF_ERROR(axis_.check(input));
@@ -82,7 +97,7 @@ class Dequantize final : public Op {
 
   const Axis axis_;
   const std::vector<float> scales_;
-  const std::vector<double> zero_points_;
+  const std::vector<std::int64_t> zero_points_;
 };
 
 Result<std::unique_ptr<Op>> make(OpOptions& options) {
@@ -93,10 +108,11 @@ Result<std::unique_ptr<Op>> make(OpOptions& options) {
       options.refuse("scale", "expected positive numbers that FP32 can hold");
     }
   }
-  const std::vector<double> zero_points = options.numbers("zero_point", {0});
-  for (const double zero_point : zero_points) {
-    if (zero_point != std::nearbyint(zero_point) || std::abs(zero_point) > 2147483648.0) {
-      options.refuse("zero_point", "expected whole numbers of 32 bits");
+  std::vector<std::int64_t> zero_points;
+  for (const double zero_point : options.numbers("zero_point", {0})) {
+    zero_points.push_back(converted<std::int64_t>(zero_point));
+    if (static_cast<double>(zero_points.back()) != zero_point) {
+      options.refuse("zero_point", "expected whole numbers");
     }
   }
   if (scales.empty()) options.refuse("scale", "expected at least one number");
@@ -107,7 +123,7 @@ Result<std::unique_ptr<Op>> make(OpOptions& options) {
   }
   const Axis axis = Axis::read(options);
   PYSERVER_RETURN_IF_ERROR(options.status());
-  return std::unique_ptr<Op>(std::make_unique<Dequantize>(axis, std::move(scales), zero_points));
+  return std::unique_ptr<Op>(std::make_unique<Dequantize>(axis, std::move(scales), std::move(zero_points)));
 }
 
 }  // namespace

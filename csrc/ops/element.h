@@ -142,8 +142,17 @@ To converted(From from) noexcept {
       return to_bf16(narrow);
     }
   } else if constexpr (std::integral<To> && std::floating_point<Value>) {
-    // The lowest integer is a power of two or 0, so exact; the first number beyond the highest one is, too.
     constexpr auto kLowest = static_cast<Value>(std::numeric_limits<To>::lowest());
+    if constexpr (std::numeric_limits<To>::digits <= std::numeric_limits<Value>::digits) {
+      // Both ends are numbers of the float's type. Without branches, so that compilers make vectors of it.
+      constexpr auto kHighest = static_cast<Value>(std::numeric_limits<To>::max());
+      Value within = value == value ? value : Value{0};
+      within = within < kLowest ? kLowest : within;
+      within = within > kHighest ? kHighest : within;
+      if constexpr (sizeof(To) < sizeof(std::int32_t)) return static_cast<To>(static_cast<std::int32_t>(within));
+      return static_cast<To>(within);
+    }
+    // The lowest integer is a power of two or 0, so exact; the first number beyond the highest one is, too.
     constexpr Value kBeyond = static_cast<Value>(std::uint64_t{1} << (std::numeric_limits<To>::digits - 1)) * 2;
     if (!(value > kLowest)) return std::isnan(value) ? To{0} : std::numeric_limits<To>::lowest();
     return value >= kBeyond ? std::numeric_limits<To>::max() : static_cast<To>(value);

@@ -73,6 +73,35 @@ HWY_INLINE void softmax_of(Number* numbers, std::size_t count) {
   for_each_vector(numbers, count, Number{0}, [&](auto power) HWY_ATTR { return hn::Div(power, sum); });
 }
 
+// A vector of lines at a time.
+template <typename Number>
+HWY_INLINE void softmax_of_lines(Number* numbers, std::size_t length, std::size_t width) {
+  const hn::ScalableTag<Number> tag;
+  const auto infinity = hn::Set(tag, std::numeric_limits<Number>::infinity());
+  const auto nan = hn::Set(tag, std::numeric_limits<Number>::quiet_NaN());
+  const auto lowest = hn::Set(tag, Number{-1000});
+  for (std::size_t line = 0; line < width; line += hn::Lanes(tag)) {
+    Number* const first = numbers + line;
+    auto largest = hn::Load(tag, first);
+    for (std::size_t at = 1; at < length; ++at) {
+      const auto x = hn::Load(tag, first + at * width);
+      largest = hn::IfThenElse(hn::Or(hn::Gt(x, largest), hn::IsNaN(x)), x, largest);
+    }
+    const auto finite = hn::Lt(hn::Abs(largest), infinity);
+    auto sum = hn::Zero(tag);
+    for (std::size_t at = 0; at < length; ++at) {
+      const auto x = hn::Sub(hn::Load(tag, first + at * width), largest);
+      const auto power = hn::Exp(tag, hn::Max(hn::IfThenElseZero(finite, x), lowest));
+      sum = hn::Add(sum, power);
+      hn::Store(power, tag, first + at * width);
+    }
+    sum = hn::IfThenElse(finite, sum, nan);
+    for (std::size_t at = 0; at < length; ++at) {
+      hn::Store(hn::Div(hn::Load(tag, first + at * width), sum), tag, first + at * width);
+    }
+  }
+}
+
 template <typename Number>
 HWY_INLINE void sigmoid_of(Number* numbers, std::size_t count) {
   const hn::ScalableTag<Number> tag;
@@ -87,8 +116,17 @@ HWY_INLINE void sigmoid_of(Number* numbers, std::size_t count) {
 }
 
 template <typename Number>
-HWY_INLINE void round_of(Number* numbers, std::size_t count) {
-  for_each_vector(numbers, count, Number{0}, [](auto x) HWY_ATTR { return hn::Round(x); });
+HWY_INLINE void round_of(Number* numbers, std::size_t count, Number power, bool before_point) {
+  const auto factor = hn::Set(hn::ScalableTag<Number>(), power);
+  if (before_point) {
+    for_each_vector(numbers, count, Number{0},
+                    [&](auto x) HWY_ATTR { return hn::Mul(hn::Round(hn::Div(x, factor)), factor); });
+  } else if (power != 1) {
+    for_each_vector(numbers, count, Number{0},
+                    [&](auto x) HWY_ATTR { return hn::Div(hn::Round(hn::Mul(x, factor)), factor); });
+  } else {
+    for_each_vector(numbers, count, Number{0}, [](auto x) HWY_ATTR { return hn::Round(x); });
+  }
 }
 
 HWY_INLINE double squares_of(const float* numbers, std::size_t count) {
@@ -122,10 +160,20 @@ HWY_INLINE double squares_of(const double* numbers, std::size_t count) {
 
 void SoftmaxFloat(float* numbers, std::size_t count) { softmax_of(numbers, count); }
 void SoftmaxDouble(double* numbers, std::size_t count) { softmax_of(numbers, count); }
+void SoftmaxLinesFloat(float* numbers, std::size_t length, std::size_t width) {
+  softmax_of_lines(numbers, length, width);
+}
+void SoftmaxLinesDouble(double* numbers, std::size_t length, std::size_t width) {
+  softmax_of_lines(numbers, length, width);
+}
 void SigmoidFloat(float* numbers, std::size_t count) { sigmoid_of(numbers, count); }
 void SigmoidDouble(double* numbers, std::size_t count) { sigmoid_of(numbers, count); }
-void RoundFloat(float* numbers, std::size_t count) { round_of(numbers, count); }
-void RoundDouble(double* numbers, std::size_t count) { round_of(numbers, count); }
+void RoundFloat(float* numbers, std::size_t count, float power, bool before_point) {
+  round_of(numbers, count, power, before_point);
+}
+void RoundDouble(double* numbers, std::size_t count, double power, bool before_point) {
+  round_of(numbers, count, power, before_point);
+}
 double SquaresFloat(const float* numbers, std::size_t count) { return squares_of(numbers, count); }
 double SquaresDouble(const double* numbers, std::size_t count) { return squares_of(numbers, count); }
 
@@ -140,6 +188,8 @@ namespace {
 
 HWY_EXPORT(SoftmaxFloat);
 HWY_EXPORT(SoftmaxDouble);
+HWY_EXPORT(SoftmaxLinesFloat);
+HWY_EXPORT(SoftmaxLinesDouble);
 HWY_EXPORT(SigmoidFloat);
 HWY_EXPORT(SigmoidDouble);
 HWY_EXPORT(RoundFloat);
@@ -151,10 +201,20 @@ HWY_EXPORT(SquaresDouble);
 
 void softmax(std::span<float> numbers) { HWY_DYNAMIC_DISPATCH(SoftmaxFloat)(numbers.data(), numbers.size()); }
 void softmax(std::span<double> numbers) { HWY_DYNAMIC_DISPATCH(SoftmaxDouble)(numbers.data(), numbers.size()); }
+void softmax_side_by_side(float* numbers, std::size_t length, std::size_t width) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxLinesFloat)(numbers, length, width);
+}
+void softmax_side_by_side(double* numbers, std::size_t length, std::size_t width) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxLinesDouble)(numbers, length, width);
+}
 void sigmoid(std::span<float> numbers) { HWY_DYNAMIC_DISPATCH(SigmoidFloat)(numbers.data(), numbers.size()); }
 void sigmoid(std::span<double> numbers) { HWY_DYNAMIC_DISPATCH(SigmoidDouble)(numbers.data(), numbers.size()); }
-void round_to_even(std::span<float> numbers) { HWY_DYNAMIC_DISPATCH(RoundFloat)(numbers.data(), numbers.size()); }
-void round_to_even(std::span<double> numbers) { HWY_DYNAMIC_DISPATCH(RoundDouble)(numbers.data(), numbers.size()); }
+void round_to_even(std::span<float> numbers, float power, bool before_point) {
+  HWY_DYNAMIC_DISPATCH(RoundFloat)(numbers.data(), numbers.size(), power, before_point);
+}
+void round_to_even(std::span<double> numbers, double power, bool before_point) {
+  HWY_DYNAMIC_DISPATCH(RoundDouble)(numbers.data(), numbers.size(), power, before_point);
+}
 double sum_of_squares(std::span<const float> numbers) {
   return HWY_DYNAMIC_DISPATCH(SquaresFloat)(numbers.data(), numbers.size());
 }

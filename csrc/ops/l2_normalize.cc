@@ -1,5 +1,5 @@
 // l2_normalize: vectors of length 1, as embeddings are compared.
-#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ops/float_kernels.h"
@@ -28,15 +28,39 @@ class L2Normalize final : public Op {
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override {
     return map_lines(input, axis_.lines_of(input.shape), output.data(), context,
-                     [this]<typename Number>(std::span<Number> numbers) {
-                       const double length = std::sqrt(sum_of_squares(std::span<const Number>(numbers)));
-                       // In this order, so that the length is NaN where a number is.
-                       const double divisor = length < epsilon_ ? epsilon_ : length;
-                       for (Number& number : numbers) number = static_cast<Number>(number / divisor);
-                     });
+                     [this]<typename Number>(const LineBlock<Number>& block) { normalize(block); });
   }
 
  private:
+  template <typename Number>
+  void normalize(const LineBlock<Number>& block) const noexcept {
+    std::array<double, kLinesTogether> factors{};
+    if (block.width == 1) {
+      const std::span<Number> line(block.numbers, block.length);
+      const double factor = factor_for(sum_of_squares(std::span<const Number>(line)));
+      for (Number& number : line) number = static_cast<Number>(number * factor);
+      return;
+    }
+    for (std::size_t at = 0; at < block.length; ++at) {
+      const Number* const numbers = block.numbers + at * kLinesTogether;
+      for (std::size_t line = 0; line < kLinesTogether; ++line) {
+        factors[line] += static_cast<double>(numbers[line]) * numbers[line];
+      }
+    }
+    for (double& factor : factors) factor = factor_for(factor);
+    for (std::size_t at = 0; at < block.length; ++at) {
+      Number* const numbers = block.numbers + at * kLinesTogether;
+      for (std::size_t line = 0; line < kLinesTogether; ++line) {
+        numbers[line] = static_cast<Number>(numbers[line] * factors[line]);
+      }
+    }
+  }
+
+  double factor_for(double squares) const noexcept {
+    const double length = std::sqrt(squares);
+    return 1 / (length < epsilon_ ? epsilon_ : length);  // NaN where a number is
+  }
+
   const Axis axis_;
   const double epsilon_;
 };

@@ -4,17 +4,18 @@
 #include "base/text.h"
 #include "ops/element.h"
 #include "ops/op_registry.h"
+#include "ops/pixel_kernels.h"
 #include "ops/pixel_op.h"
 
 namespace pyserver {
 namespace {
 
-// `from` is rows × columns, `to` becomes columns × rows.
+// `from` is rows × columns, `to` becomes columns × rows; the rows before `done` are there already.
 template <typename Element>
-void transpose(const std::byte* from, std::byte* to, std::size_t rows, std::size_t columns) noexcept {
+void transpose(const std::byte* from, std::byte* to, std::size_t rows, std::size_t columns, std::size_t done) noexcept {
   // A block of rows fits the cache, and each column of it is written as one run.
   constexpr std::size_t kBlock = 64;
-  for (std::size_t first = 0; first < rows; first += kBlock) {
+  for (std::size_t first = done; first < rows; first += kBlock) {
     const std::size_t last = std::min(rows, first + kBlock);
     for (std::size_t column = 0; column < columns; ++column) {
       for (std::size_t row = first; row < last; ++row) {
@@ -49,11 +50,14 @@ class Layout final : public PixelStep {
     const auto at = [&input](std::size_t axis) { return static_cast<std::size_t>(input.shape[axis]); };
     const std::size_t rows = to_chw_ ? at(0) * at(1) : at(0);
     const std::size_t columns = to_chw_ ? at(2) : at(1) * at(2);
-    switch (size_of(input.datatype)) {
-      case 1: transpose<std::uint8_t>(input.bytes.data(), output.data(), rows, columns); break;
-      case 2: transpose<std::uint16_t>(input.bytes.data(), output.data(), rows, columns); break;
-      case 4: transpose<std::uint32_t>(input.bytes.data(), output.data(), rows, columns); break;
-      default: transpose<std::uint64_t>(input.bytes.data(), output.data(), rows, columns); break;
+    const std::size_t element = size_of(input.datatype);
+    const std::size_t done =
+        columns == 3 && element <= 4 ? three_planes(input.bytes.data(), rows, element, output.data()) : 0;
+    switch (element) {
+      case 1: transpose<std::uint8_t>(input.bytes.data(), output.data(), rows, columns, done); break;
+      case 2: transpose<std::uint16_t>(input.bytes.data(), output.data(), rows, columns, done); break;
+      case 4: transpose<std::uint32_t>(input.bytes.data(), output.data(), rows, columns, done); break;
+      default: transpose<std::uint64_t>(input.bytes.data(), output.data(), rows, columns, done); break;
     }
   }
 

@@ -146,6 +146,30 @@ std::size_t PixelsInOrder(const std::uint8_t* from, std::size_t pixels, std::siz
               : InOrder(from, pixels, channels, formula, static_cast<float*>(to));
 }
 
+template <typename Element>
+std::size_t planes_of(const std::byte* from, std::size_t pixels, std::byte* to) {
+  const hn::ScalableTag<Element> tag;
+  const auto* const source = reinterpret_cast<const Element*>(from);
+  auto* const target = reinterpret_cast<Element*>(to);
+  std::size_t pixel = 0;
+  for (const std::size_t step = hn::Lanes(tag); pixel + step <= pixels; pixel += step) {
+    hn::Vec<decltype(tag)> values[3];
+    hn::LoadInterleaved3(tag, source + 3 * pixel, values[0], values[1], values[2]);
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      hn::StoreU(values[channel], tag, target + channel * pixels + pixel);
+    }
+  }
+  return pixel;
+}
+
+std::size_t ThreePlanes(const std::byte* from, std::size_t pixels, std::size_t element, std::byte* to) {
+  switch (element) {
+    case 1: return planes_of<std::uint8_t>(from, pixels, to);
+    case 2: return planes_of<std::uint16_t>(from, pixels, to);
+    default: return planes_of<std::uint32_t>(from, pixels, to);
+  }
+}
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace pyserver
@@ -157,6 +181,7 @@ namespace {
 
 HWY_EXPORT(PixelsToPlanes);
 HWY_EXPORT(PixelsInOrder);
+HWY_EXPORT(ThreePlanes);
 
 }  // namespace
 
@@ -168,6 +193,10 @@ std::size_t pixels_to_planes(const std::uint8_t* from, std::size_t pixels, const
 std::size_t pixels_in_order(const std::uint8_t* from, std::size_t pixels, std::size_t channels,
                             const PixelFormula& formula, bool half, void* to) {
   return HWY_DYNAMIC_DISPATCH(PixelsInOrder)(from, pixels, channels, formula, half, to);
+}
+
+std::size_t three_planes(const std::byte* from, std::size_t pixels, std::size_t element, std::byte* to) {
+  return HWY_DYNAMIC_DISPATCH(ThreePlanes)(from, pixels, element, to);
 }
 
 }  // namespace pyserver

@@ -33,4 +33,7 @@ std::size_t pixels_to_planes(const std::uint8_t* from, std::size_t pixels, const
 std::size_t pixels_in_order(const std::uint8_t* from, std::size_t pixels, std::size_t channels,
                             const PixelFormula& formula, bool half, void* to);
 
+// Three planes, from pixels of three channels whose elements have 1, 2 or 4 bytes (`element`).
+std::size_t three_planes(const std::byte* from, std::size_t pixels, std::size_t element, std::byte* to);
+
 }  // namespace pyserver

@@ -23,31 +23,16 @@ class Round final : public Op {
   Result<Shape> shape_for(const TensorView& input) const override { return input.shape; }
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
+    // As NumPy's round: moves the point, rounds, moves it back. 10^-n is a division by 10^n, which is a whole number.
+    const double power = std::pow(10.0, std::abs(decimals_));
     map_elements(input, output.data(), input.datatype,
-                 [this]<typename Number>(Number* numbers, std::size_t, std::size_t count) {
-                   round_numbers(std::span(numbers, count));
+                 [this, power]<typename Number>(Number* numbers, std::size_t, std::size_t count) {
+                   round_to_even(std::span(numbers, count), static_cast<Number>(power), decimals_ < 0);
                  });
     return {};
   }
 
  private:
-  // As NumPy's round: moves the point, rounds, moves it back; 10^-n is divided by 10^n, which is exact for longer.
-  template <typename Number>
-  void round_numbers(std::span<Number> numbers) const noexcept {
-    const auto power = static_cast<Number>(std::pow(10.0, std::abs(decimals_)));
-    if (decimals_ > 0) {
-      for (Number& number : numbers) number *= power;
-    } else if (decimals_ < 0) {
-      for (Number& number : numbers) number /= power;
-    }
-    round_to_even(numbers);
-    if (decimals_ > 0) {
-      for (Number& number : numbers) number /= power;
-    } else if (decimals_ < 0) {
-      for (Number& number : numbers) number *= power;
-    }
-  }
-
   const std::int64_t decimals_;
 };
 

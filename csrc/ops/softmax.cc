@@ -24,8 +24,13 @@ class Softmax final : public Op {
   }
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override {
-    return map_lines(input, axis_.lines_of(input.shape), output.data(), context,
-                     [](auto numbers) { softmax(numbers); });
+    return map_lines(input, axis_.lines_of(input.shape), output.data(), context, [](const auto& block) {
+      if (block.width == 1) {
+        softmax(std::span(block.numbers, block.length));
+      } else {
+        softmax_side_by_side(block.numbers, block.length, block.width);
+      }
+    });
   }
 
  private:

@@ -1,4 +1,5 @@
 // threshold: which numbers reach a bound, or the numbers with those below it replaced.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -26,6 +27,29 @@ auto least_from(double bound) noexcept {
   }
 }
 
+template <typename Element, typename Number>
+void compare(const std::byte* from, std::size_t count, std::optional<Number> bound, std::byte* to) noexcept {
+  if (!bound) {
+    std::fill_n(to, count, std::byte{0});
+    return;
+  }
+  const Number least = *bound;  // so that the loop is one of vectors
+  for (std::size_t at = 0; at < count; ++at) {
+    store<std::uint8_t>(to, at, number_of(load<Element>(from, at)) >= least ? 1 : 0);
+  }
+}
+
+template <typename Element, typename Number>
+void replace(const std::byte* from, std::size_t count, std::optional<Number> bound, Element instead,
+             std::byte* to) noexcept {
+  const Number least = bound.value_or(Number{});
+  const bool any = bound.has_value();
+  for (std::size_t at = 0; at < count; ++at) {
+    const auto element = load<Element>(from, at);
+    store<Element>(to, at, any && number_of(element) >= least ? element : instead);
+  }
+}
+
 class Threshold final : public Op {
  public:
   Threshold(double at, std::optional<double> below) : at_(at), below_(below) {}
@@ -44,15 +68,10 @@ class Threshold final : public Op {
     const std::size_t count = input.bytes.size() / size_of(input.datatype);
     with_element(input.datatype, [&]<typename Element>(std::type_identity<Element>) {
       const auto bound = least_from<Element>(at_);
-      const auto reached = [&bound](Element element) { return bound && number_of(element) >= *bound; };
-      const auto instead = converted<Element>(below_.value_or(0));
-      for (std::size_t index = 0; index < count; ++index) {
-        const auto element = load<Element>(from, index);
-        if (below_) {
-          store<Element>(output.data(), index, reached(element) ? element : instead);
-        } else {
-          output[index] = static_cast<std::byte>(reached(element));
-        }
+      if (below_) {
+        replace<Element>(from, count, bound, converted<Element>(*below_), output.data());
+      } else {
+        compare<Element>(from, count, bound, output.data());
       }
     });
     return {};

@@ -38,7 +38,7 @@ void check_all(std::size_t count, double tolerance) {
   }
 
   got = numbers;
-  round_to_even(got);
+  round_to_even(got, 1, false);
   double squares = 0;
   for (std::size_t at = 0; at < count; ++at) {
     ASSERT_EQ(got[at], std::nearbyint(numbers[at]));

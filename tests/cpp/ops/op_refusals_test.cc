@@ -77,7 +77,9 @@ TEST(OpRefusals, Dequantize) {
   EXPECT_EQ(refusal({{"dequantize", {{"scale", 0.0}}}}, {Datatype::kInt8, {4}}),
             "dequantize: 'scale': expected positive numbers that FP32 can hold");
   EXPECT_EQ(refusal({{"dequantize", {{"zero_point", 0.5}}}}, {Datatype::kInt8, {4}}),
-            "dequantize: 'zero_point': expected whole numbers of 32 bits");
+            "dequantize: 'zero_point': expected whole numbers");
+  EXPECT_EQ(refusal({{"dequantize", {{"zero_point", 128.0}}}}, {Datatype::kInt8, {4}}),
+            "op 1 (dequantize): expected a zero_point that is a number of the row's datatype, got 128 and INT8 [4]");
 }
 
 TEST(OpRefusals, TopK) {

@@ -29,7 +29,7 @@ def assert_identical(got: np.ndarray, expected: np.ndarray) -> None:
 
 @settings(derandomize=True, deadline=None, max_examples=150)
 @given(
-    st.sampled_from(INTEGERS + ("BOOL",)),
+    st.sampled_from((*INTEGERS, "BOOL")),
     st.sampled_from([name for name in DTYPES if name != "BF16"]),
     shapes,
     st.integers(0, 99),

@@ -110,7 +110,7 @@ def test_dequantize(datatype: str, shape: tuple[int, ...], axis: int, by_axis: b
     axis %= len(shape)
     count = shape[axis] if by_axis else 1
     random = np.random.default_rng(seed)
-    scale, zero_point = random.uniform(1e-4, 2, count), random.integers(-128, 128, count)
+    scale, zero_point = random.uniform(1e-4, 2, count), random.integers(0, 128, count)
     got = run_op("dequantize", row, scale=scale.tolist(), zero_point=zero_point.astype(float).tolist(), axis=axis)
     places = [count if at == axis else 1 for at in range(len(shape))]
     difference = row.astype(np.int64) - zero_point.reshape(places)
