@@ -11,9 +11,10 @@
 //   Pillow
 //   - JPEG whose pixels are damaged, where libjpeg makes something up; PNG with a wrong checksum
 //
-// Memory beside `scratch` and `output`: of a JPEG at most 16 bytes for each of its pixels and 32 MiB; of a WebP what
-// libwebp takes: 4 bytes a pixel and, where a lossless file asks for many Huffman codes, 10 KiB for each 16 pixels, up
-// to 650 MiB; of a PNG or BMP a row and zlib's window.
+// Memory beside `scratch` and `output`: of a JPEG at most 16 bytes for each of its pixels and 32 MiB; of a PNG some
+// rows and zlib's window; of a BMP none. Of a WebP what libwebp takes, which offers no limit: some rows of a lossy one;
+// 4 bytes a pixel of a lossless one, and 20 KiB for each of its groups of Huffman codes, of which there may be one for
+// each 16 pixels and 65,536 in all. Real files have dozens.
 #pragma once
 
 #include <cstddef>
