@@ -43,7 +43,7 @@ void convert_rgb(const std::uint8_t* from, std::size_t count, PixelFormat format
 
 void convert_bytes(const std::uint8_t* from, std::size_t count, std::size_t pixel_bytes,
                    const std::array<std::size_t, 3>& places, PixelFormat format, std::uint8_t* to) noexcept {
-  const auto [red, green, blue] = places;
+  const std::size_t red = places[0], green = places[1], blue = places[2];
   const auto convert = [=]<std::size_t kPixelBytes>() {
     for_format(format, [=]<PixelFormat kFormat>() {
       for (std::size_t index = 0; index < count; ++index) {
