@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "image/sample_files.h"
@@ -22,10 +23,10 @@ Result<OpChain> decoding(const Options& options, const RowSpec& input = {Datatyp
 
 // A BYTES element: its length and its data.
 std::vector<std::byte> element(const File& file) {
-  std::vector<std::byte> contents(4);
+  std::vector<std::byte> contents(4 + file.size());
   const auto length = static_cast<std::uint32_t>(file.size());
   std::memcpy(contents.data(), &length, sizeof length);
-  contents.insert(contents.end(), file.begin(), file.end());
+  std::ranges::copy(file, contents.begin() + 4);
   return contents;
 }
 
