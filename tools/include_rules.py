@@ -28,7 +28,11 @@ OWNED_HEADERS = (
     (re.compile(r"openssl/"), "net", "OpenSSL is known to the byte streams only"),
     (re.compile(r"zlib\.h$"), "grpc", "zlib is known to the compression of messages only"),
     (re.compile(r"hwy/"), "ops", "Highway is known to the ops only"),
-    (re.compile(r"j(peglib|error)\.h$|png\.h$|webp/"), "image", "encoded pictures are known to the picture decoders only"),
+    (
+        re.compile(r"j(peglib|error)\.h$|png\.h$|webp/"),
+        "image",
+        "encoded pictures are known to the picture decoders only",
+    ),
     (re.compile(r"openvino/"), "engines/openvino", "OpenVINO is known to its engine only"),
 )
 

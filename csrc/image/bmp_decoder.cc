@@ -36,16 +36,6 @@ void convert_16_bits(std::span<const std::byte> row, const BmpHeader& header, co
   }
 }
 
-void convert_bytes(std::span<const std::byte> row, const BmpHeader& header, const Canvas& canvas,
-                   std::uint8_t* to) noexcept {
-  const auto pixel_bytes = static_cast<std::size_t>(header.bits / 8);
-  for (std::size_t x = 0; x < canvas.width; ++x) {
-    const std::span<const std::byte> pixel = row.subspan(x * pixel_bytes, pixel_bytes);
-    write_rgb(byte_at(pixel, header.places[0]), byte_at(pixel, header.places[1]), byte_at(pixel, header.places[2]),
-              canvas.format, to + x * channels_of(canvas.format));
-  }
-}
-
 Status decode_raw(std::span<const std::byte> bytes, const BmpHeader& header, const Canvas& canvas) {
   const std::size_t stride = header.row_stride();
   // The padding of the last row may be missing.
@@ -61,7 +51,8 @@ Status decode_raw(std::span<const std::byte> bytes, const BmpHeader& header, con
     } else if (header.bits == 16) {
       convert_16_bits(row, header, canvas, to);
     } else {
-      convert_bytes(row, header, canvas, to);
+      convert_bytes(reinterpret_cast<const std::uint8_t*>(row.data()), canvas.width,
+                    static_cast<std::size_t>(header.bits / 8), header.places, canvas.format, to);
     }
   }
   return {};

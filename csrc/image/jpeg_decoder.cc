@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <csetjmp>
+#include <cstdint>
 #include <cstdio>
 #include <vector>
 
@@ -22,6 +23,15 @@ constexpr int kMaxScans = 100;
 constexpr long kMemoryBytes = 32L << 20;
 constexpr long kMemoryBytesPerPixel = 16;
 constexpr std::size_t kRowsAtOnce = 8;
+
+// Bytes from one row to the next where libjpeg's pixels are not yet what is wanted. libjpeg writes an aligned row past
+// the cache, from where it would have to come back at once: so the rows begin one byte off.
+constexpr std::size_t kRowAlignment = 64;
+std::size_t row_stride(std::size_t width) noexcept { return (width * 4 / kRowAlignment + 1) * kRowAlignment; }
+std::uint8_t* unaligned_row(std::uint8_t* rows, std::size_t index, std::size_t width) noexcept {
+  const auto misalignment = reinterpret_cast<std::uintptr_t>(rows) % kRowAlignment;
+  return rows + (kRowAlignment - misalignment + 1) + index * row_stride(width);
+}
 
 struct ErrorManager {
   jpeg_error_mgr base;
@@ -108,8 +118,8 @@ Left choose_colours(jpeg_decompress_struct& decompress, const Canvas& canvas, bo
 
 enum class Outcome { kDecoded, kTruncated, kOtherSize };
 
-// libjpeg leaves it by a jump, so nothing in it may need its destructor. `rows` has four bytes for each pixel of
-// kRowsAtOnce rows.
+// libjpeg leaves it by a jump, so nothing in it may need its destructor. `rows` has room for
+// kRowsAtOnce unaligned rows.
 Outcome decode_or_jump(jpeg_decompress_struct& decompress, const PictureInfo& info, const JpegReduction& reduction,
                        const Canvas& canvas, std::uint8_t* rows) {
   if (jpeg_read_header(&decompress, TRUE) == JPEG_SUSPENDED) return Outcome::kTruncated;
@@ -127,7 +137,7 @@ Outcome decode_or_jump(jpeg_decompress_struct& decompress, const PictureInfo& in
     const std::size_t wanted = std::min(kRowsAtOnce, canvas.height - y);
     std::array<JSAMPROW, kRowsAtOnce> targets;
     for (std::size_t index = 0; index < wanted; ++index) {
-      targets[index] = left == Left::kNothing ? canvas.row(y + index) : rows + index * canvas.width * 4;
+      targets[index] = left == Left::kNothing ? canvas.row(y + index) : unaligned_row(rows, index, canvas.width);
     }
     const std::size_t got = jpeg_read_scanlines(&decompress, targets.data(), static_cast<JDIMENSION>(wanted));
     if (got == 0) return Outcome::kTruncated;
@@ -146,7 +156,7 @@ Outcome decode_or_jump(jpeg_decompress_struct& decompress, const PictureInfo& in
 
 Status decode_jpeg(std::span<const std::byte> bytes, const PictureInfo& info, const JpegReduction& reduction,
                    const Canvas& canvas) {
-  std::vector<std::uint8_t> rows(canvas.width * 4 * kRowsAtOnce);
+  std::vector<std::uint8_t> rows((kRowsAtOnce + 2) * row_stride(canvas.width));
   jpeg_source_mgr source = source_of(bytes);
   jpeg_progress_mgr progress{};
   progress.progress_monitor = on_progress;

@@ -28,17 +28,21 @@ Walk walk_of(int orientation, std::ptrdiff_t width, std::ptrdiff_t height) noexc
 template <std::size_t kChannels>
 void turn(const std::uint8_t* from, std::size_t width, std::size_t height, const Walk& walk,
           std::uint8_t* to) noexcept {
-  // In blocks, since one of the two pictures is walked down its columns where the sides are exchanged.
-  constexpr std::size_t kBlock = 32;
-  for (std::size_t top = 0; top < height; top += kBlock) {
-    for (std::size_t left = 0; left < width; left += kBlock) {
-      for (std::size_t y = top; y < std::min(height, top + kBlock); ++y) {
-        for (std::size_t x = left; x < std::min(width, left + kBlock); ++x) {
-          const std::ptrdiff_t pixel =
-              walk.first + static_cast<std::ptrdiff_t>(x) * walk.right + static_cast<std::ptrdiff_t>(y) * walk.down;
-          const std::uint8_t* const source = from + static_cast<std::size_t>(pixel) * kChannels;
-          std::copy_n(source, kChannels, to + (y * width + x) * kChannels);
-        }
+  constexpr auto kStep = static_cast<std::ptrdiff_t>(kChannels);
+  // In narrow stripes where the stored picture is walked down its columns, so that the lines of the cache that one row
+  // takes are still there for the next one.
+  constexpr std::size_t kStripe = 64;
+  const bool down_columns = walk.right != 1 && walk.right != -1;
+  const std::size_t stripe = down_columns ? std::min(width, kStripe) : width;
+  for (std::size_t left = 0; left < width; left += stripe) {
+    const std::size_t right = std::min(width, left + stripe);
+    for (std::size_t y = 0; y < height; ++y) {
+      std::ptrdiff_t pixel =
+          walk.first + static_cast<std::ptrdiff_t>(left) * walk.right + static_cast<std::ptrdiff_t>(y) * walk.down;
+      std::uint8_t* target = to + (y * width + left) * kChannels;
+      for (std::size_t x = left; x < right; ++x, pixel += walk.right, target += kChannels) {
+        const std::uint8_t* const source = from + pixel * kStep;
+        for (std::size_t channel = 0; channel < kChannels; ++channel) target[channel] = source[channel];
       }
     }
   }

@@ -6,14 +6,16 @@
 // The pixels are those of Pillow's Image.open(…), ImageOps.exif_transpose(…), .convert("RGB" or "L"): alpha and
 // transparency are dropped, CMYK is taken as inverted (as Adobe's programs write it), 16 bits a channel lose the lower
 // eight. Where Pillow's way loses what was meant, or the file is not whole, there is a refusal instead:
-//   - gray PNG of 16 bits (Pillow turns everything above 255 into white)
-//   - animated WebP, which has no picture to stand for all; of an animated PNG the default picture is taken, as in
-//   Pillow
-//   - JPEG whose pixels are damaged, where libjpeg makes something up; PNG with a wrong checksum
+//   - gray PNG of 16 bits (Pillow turns everything above 255 into white);
+//   - animated WebP, which has no picture to stand for all (of an animated PNG its default picture is taken);
+//   - JPEG whose pixels are damaged, where libjpeg makes something up, and PNG with a wrong checksum.
 //
-// Memory beside `scratch` and `output`: of a JPEG at most 16 bytes for each of its pixels and 32 MiB; of a WebP what
-// libwebp takes: 4 bytes a pixel and, where a lossless file asks for many Huffman codes, 10 KiB for each 16 pixels, up
-// to 650 MiB; of a PNG or BMP a row and zlib's window.
+// Memory beside `scratch` and `output`:
+//   - JPEG: at most 32 MiB and 16 bytes for each of its pixels;
+//   - PNG: some rows and zlib's window; BMP: none;
+//   - WebP: what libwebp takes, which has no limit to set. Lossy: some rows. Lossless: 4 bytes a pixel, and 6 KiB for
+//     each group of Huffman codes, of which a file may have one for 16 pixels and 65,536 in all. Real files have few;
+//     one made for it (295 KB, 1024x1024 pixels) takes 370 MB.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +49,7 @@ struct DecodePlan {
   int reduction = 1;
   bool draft = false;
   std::size_t output_bytes = 0;
-  // At most twice output_bytes, or 3 bytes a pixel more.
+  // At most output_bytes and 3 bytes a pixel.
   std::size_t scratch_bytes = 0;
 };
 

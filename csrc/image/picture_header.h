@@ -27,7 +27,8 @@ struct PictureInfo {
   int channels = 0;
   // Of one channel as it is stored: 1, 2, 4, 8 or 16. Of a BMP: of one pixel, which has all channels.
   int bit_depth = 0;
-  // How the picture is to be turned before people see it, from 1 (not at all) to 8, by EXIF's or XMP's numbers.
+  // How the picture is to be turned before people see it, from 1 (not at all) to 8: what EXIF says, else XMP. Not read:
+  // what a PNG holds in compressed text, as ImageMagick once wrote it.
   int orientation = 1;
   // Whether there is more than one picture in the file.
   bool animated = false;

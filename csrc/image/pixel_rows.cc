@@ -41,6 +41,20 @@ void convert_rgb(const std::uint8_t* from, std::size_t count, PixelFormat format
   });
 }
 
+void convert_bytes(const std::uint8_t* from, std::size_t count, std::size_t pixel_bytes,
+                   const std::array<std::size_t, 3>& places, PixelFormat format, std::uint8_t* to) noexcept {
+  const std::size_t red = places[0], green = places[1], blue = places[2];
+  const auto convert = [=]<std::size_t kPixelBytes>() {
+    for_format(format, [=]<PixelFormat kFormat>() {
+      for (std::size_t index = 0; index < count; ++index) {
+        const std::uint8_t* const pixel = from + kPixelBytes * index;
+        write_rgb(pixel[red], pixel[green], pixel[blue], kFormat, to + channels_of(kFormat) * index);
+      }
+    });
+  };
+  pixel_bytes == 3 ? convert.template operator()<3>() : convert.template operator()<4>();
+}
+
 void convert_inverted_cmyk(const std::uint8_t* from, std::size_t count, PixelFormat format, std::uint8_t* to) noexcept {
   for_format(format, [=]<PixelFormat kFormat>() {
     for (std::size_t index = 0; index < count; ++index) {

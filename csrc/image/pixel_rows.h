@@ -24,6 +24,10 @@ void convert_inverted_cmyk(const std::uint8_t* from, std::size_t count, PixelFor
 void convert_indices(const std::uint8_t* from, std::size_t count, const Palette& palette, PixelFormat format,
                      std::uint8_t* to) noexcept;
 
+// Pixels of `pixel_bytes` bytes, 3 or 4, of which places[0] is red, places[1] green and places[2] blue.
+void convert_bytes(const std::uint8_t* from, std::size_t count, std::size_t pixel_bytes,
+                   const std::array<std::size_t, 3>& places, PixelFormat format, std::uint8_t* to) noexcept;
+
 // One pixel.
 inline void write_rgb(std::uint32_t red, std::uint32_t green, std::uint32_t blue, PixelFormat format,
                       std::uint8_t* to) noexcept {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from pyserver._core import OpChain, StatusError
 
@@ -368,3 +368,8 @@ def test_the_orientation_may_be_left_as_it_is_or_come_from_xmp() -> None:
         file = saved(picture.convert("RGB"), file_format, xmp=xmp, **options)
         np.testing.assert_array_equal(decode(file), pillow(file))
         assert decode(file).shape == (6, 4, 3)
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    file = saved(picture, "PNG", pnginfo=texts)
+    np.testing.assert_array_equal(decode(file), pillow(file))
+    assert decode(file).shape == (6, 4, 3)
