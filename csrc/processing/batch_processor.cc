@@ -75,7 +75,7 @@ Result<std::span<std::byte>> BatchProcessor::grown(Buffer& buffer, std::size_t b
 }
 
 Status BatchProcessor::make_output(const MadeOutput& made, TensorView& output, Buffer& buffer) {
-  const bool batches = processing_.model().batches();
+  const bool batches = processing_.model().batches() || made.leading_one;
   const auto rows = batches ? static_cast<std::size_t>(output.shape[0]) : 1;
   const RowSpec& given = made.chain.output();
   RowReader reader(output, !batches);

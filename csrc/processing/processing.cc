@@ -82,11 +82,14 @@ Status Processing::add_output(std::string_view output, std::vector<std::unique_p
     return invalid_argument(concat("output ", quoted(output), " has two chains"));
   }
   const TensorSpec& source = model_.outputs[index];
-  Result<OpChain> chain = OpChain::create(std::move(ops), {source.datatype, source.shape});
+  const bool leading_one = !model_.batches() && source.shape.rank() > 1 && source.shape[0] == 1;
+  const Shape row = leading_one ? source.shape.without_front() : source.shape;
+  Result<OpChain> chain = OpChain::create(std::move(ops), {source.datatype, row});
   if (!chain.ok()) return about("output", output, chain.status());
-  client_.outputs[index].datatype = chain->output().datatype;
-  client_.outputs[index].shape = chain->output().shape;
-  made_outputs_.push_back({index, *std::move(chain)});
+  const RowSpec& given = chain->output();
+  client_.outputs[index].datatype = given.datatype;
+  client_.outputs[index].shape = leading_one ? given.shape.with_front(1) : given.shape;
+  made_outputs_.push_back({index, leading_one, *std::move(chain)});
   return {};
 }
 

@@ -32,6 +32,8 @@ struct MadeInput {
 // One output of the model that a chain turns into the client's.
 struct MadeOutput {
   std::size_t index;  // in both signatures
+  // A model that does not batch may still give a first dimension of 1: the chain does not see it.
+  bool leading_one;
   OpChain chain;
 };
 

@@ -148,6 +148,20 @@ TEST_F(ProcessingTest, AModelThatDoesNotBatchMayWantALeadingOne) {
   EXPECT_EQ(sent->inputs[0].shape, (Shape{1, 3}));
 }
 
+TEST_F(ProcessingTest, AnOutputsLeadingOneIsNotTheChainsBusiness) {
+  ModelSignature lone = signature(0);
+  lone.outputs[0].shape = {1, 1};
+  Processing processing(lone);
+  ASSERT_EQ(processing.add_output("y", one<Width>()), Status());
+  EXPECT_EQ(processing.client().outputs[0].shape, (Shape{1, 1}));
+  BatchProcessor processor(processing, *pool_, 1);
+  const std::vector<float> answer(1);
+  const TensorView output{"y", Datatype::kFp32, {1, 1}, std::as_bytes(std::span(answer))};
+  const auto processed = processor.postprocess({&output, 1});
+  ASSERT_TRUE(processed.ok());
+  EXPECT_EQ(processed->front().shape, (Shape{1, 1}));
+}
+
 TEST_F(ProcessingTest, PlansTheModelsShapesBeforeAnythingIsComputed) {
   Processing processing(signature(8));
   ASSERT_TRUE(processing.add_input(kText, "x", one<Letters>()).ok());

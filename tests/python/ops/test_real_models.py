@@ -132,7 +132,9 @@ def test_an_output_may_be_asked_for_as_classes(client: Client, ocr_server: Serve
         for place, index in enumerate(np.argsort(-score)):
             assert texts[2 * row + place].decode() == f"{score[index]:.6f}:{index}:{'180' if index else '0'}"
     assert metadata.properties["preprocess.image"].startswith("decode_image → resize")
-    assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in metadata.inputs] == [("image", "BYTES", [-1])]
+    assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in metadata.inputs] == [
+        ("image", "BYTES", [-1])
+    ]
 
 
 def test_both_faces_are_told(client: Client) -> None:
@@ -151,7 +153,7 @@ def test_the_time_of_preprocessing_is_in_the_ledger(client: Client) -> None:
     assert result.ledger["preprocess_us"] > 0
 
 
-def test_rows_of_one_request_that_are_made_differently_are_refused(client: Client, tmp_path: Path) -> None:
+def test_rows_of_one_request_that_are_made_differently_are_refused(client: Client) -> None:
     files = [encoded(picture_of("wide", (800, 200))), encoded(picture_of("tall", (200, 800)))]
     with pytest.raises(RequestFailedError, match=r"row 2: it is made into .* but row 1 into") as refused:
         answer(client, "detector", *files)
