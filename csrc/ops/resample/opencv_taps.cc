@@ -82,6 +82,7 @@ void fill(OpenCvWeights weights, const ResizedLine& line, Taps<Weight>& taps) {
     std::int32_t& count = taps.count[index];
     if (weights == OpenCvWeights::kArea) {
       count = static_cast<std::int32_t>(area_weights(line, at, scale, first, row));
+      std::fill(row + count, row + taps.stride, Weight{0});
     } else if (weights == OpenCvWeights::kHalves) {
       first = static_cast<std::int32_t>(2 * at);
       count = 2;

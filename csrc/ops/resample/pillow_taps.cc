@@ -70,6 +70,7 @@ void fill(Filter filter, const ResizedLine& line, Taps<Weight>& taps, double* ro
     }
     Weight* const weights = taps.weights + pixel * taps.stride;
     for (std::size_t tap = 0; tap < count; ++tap) weights[tap] = convert(sum != 0.0 ? row[tap] / sum : row[tap]);
+    std::fill(weights + count, weights + taps.stride, Weight{0});
     taps.first[pixel] = static_cast<std::int32_t>(first);
     taps.count[pixel] = static_cast<std::int32_t>(count);
   }

@@ -51,6 +51,7 @@ void bring_inside(Taps<Weight>& taps, std::int64_t length) {
         weights[count++] = weights[tap];
       }
     }
+    std::fill(weights + count, weights + taps.count[pixel], Weight{0});
     taps.first[pixel] = inside;
     taps.count[pixel] = count;
   }
@@ -157,7 +158,7 @@ class TwoPasses {
     for (std::size_t row = 0; row < target_.count; ++row) rows_[row] = static_cast<std::int32_t>(size(r_.top) + row);
     const Span columns = pixels_used(across_);
     count_from(across_, columns.first);
-    weigh_lines(source_ + columns.first * channels_, source_stride_, columns, target_);
+    run_lines(source_ + columns.first * channels_, source_stride_, columns, target_);
   }
 
   void columns_then_lines() {
@@ -167,19 +168,25 @@ class TwoPasses {
     count_from(across_, columns.first);
     const std::size_t length = columns.count * channels_;
     kernels_.columns({source_ + columns.first * channels_, source_stride_, between_, length, length, down_});
-    weigh_lines(between_, length, columns, target_);
+    run_lines(between_, length, columns, target_);
   }
 
   void lines_then_columns() {
     const Rows<Mid> between{between_, row_length_, list_rows(down_, r_.source_height, rows_)};
     const Span columns = pixels_used(across_);
     count_from(across_, columns.first);
-    weigh_lines(source_ + columns.first * channels_, source_stride_, columns, between);
+    run_lines(source_ + columns.first * channels_, source_stride_, columns, between);
     kernels_.columns({between_, row_length_, target_.start, target_.stride, row_length_, down_});
   }
 
   // Row i of `target` from row rows_[i] of `source`, which begins at the first of `columns`; strip by strip.
-  void weigh_lines(const In* source, std::size_t source_stride, const Span& columns, const Rows<Mid>& target) {
+  void run_lines(const In* source, std::size_t source_stride, const Span& columns, const Rows<Mid>& target) {
+    if constexpr (sizeof(Mid) > 1) {
+      if (channels_ >= 3) {
+        return weigh_lines(LineWeighing<In, Mid, Weight>{source, source_stride, columns.count, rows_, target.start,
+                                                         target.stride, target.count, channels_, across_});
+      }
+    }
     const std::size_t pixel_stride = channels_ * kStripRows;
     for (std::size_t row = 0; row < target.count; row += kStripRows) {
       const std::size_t count = std::min(kStripRows, target.count - row);

@@ -7,8 +7,8 @@
 namespace pyserver {
 
 // Memory is the caller's. Pixel `i` is the sum over t < count[i] of weights[i * stride + t] times source pixel
-// first[i] + t. `first` never falls from one pixel to the next. It may lie outside of the line, where its creator says
-// so: then it stands for the nearest pixel of the line.
+// first[i] + t; further weights, up to the stride, are 0. `first` never falls from one pixel to the next. It may lie
+// outside of the line, where its creator says so: then it stands for the nearest pixel of the line.
 template <typename Weight>
 struct Taps {
   std::size_t pixels = 0;

@@ -1,5 +1,7 @@
 #include "ops/resample/weigh.h"
 
+#include <algorithm>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/resample/weigh.cc"
 #include "hwy/foreach_target.h"  // compiles this file once for each set of instructions
@@ -182,6 +184,61 @@ void weigh_rows(const Weighing<In, Out, Weight>& weighing) {
   }
 }
 
+// The vectors of one pixel's channels. A picture of three channels has its neighbour's first in the last lane, whose
+// place in the target is written once more when it is its turn.
+// kTaps: how many every pixel has, 0 where they differ.
+template <class Sum, std::size_t kTaps, typename In, typename Out, typename Weight>
+std::size_t weigh_inner_pixels(const LineWeighing<In, Out, Weight>& weighing, const In* line, Out* target,
+                               std::size_t most_taps) {
+  const hn::CappedTag<typename Sum::Lane, 4> d;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t channels = weighing.channels;
+  const Taps<Weight>& taps = weighing.taps;
+  std::size_t pixel = 0;
+  for (; pixel + 1 < taps.pixels; ++pixel) {
+    const auto first = static_cast<std::size_t>(taps.first[pixel]);
+    if (first + most_taps >= weighing.source_pixels) break;
+    const Weight* const weights = taps.weights + pixel * taps.stride;
+    const std::size_t count = kTaps != 0 ? kTaps : static_cast<std::size_t>(taps.count[pixel]);
+    for (std::size_t channel = 0; channel < channels; channel += lanes) {
+      weigh_part<Sum, 1>(d, line + first * channels + channel, channels, weights, count,
+                         target + pixel * channels + channel);
+    }
+  }
+  return pixel;
+}
+
+template <class Sum, typename In, typename Out, typename Weight>
+void weigh_line(const LineWeighing<In, Out, Weight>& weighing, const In* line, Out* target, std::size_t most_taps) {
+  std::size_t pixel = 0;
+  switch (most_taps) {
+    case 2: pixel = weigh_inner_pixels<Sum, 2>(weighing, line, target, most_taps); break;
+    case 3: pixel = weigh_inner_pixels<Sum, 3>(weighing, line, target, most_taps); break;
+    case 4: pixel = weigh_inner_pixels<Sum, 4>(weighing, line, target, most_taps); break;
+    default: pixel = weigh_inner_pixels<Sum, 0>(weighing, line, target, most_taps); break;
+  }
+  // What has no neighbour to its right.
+  const hn::CappedTag<typename Sum::Lane, 1> one;
+  const Taps<Weight>& taps = weighing.taps;
+  for (; pixel < taps.pixels; ++pixel) {
+    const In* const from = line + static_cast<std::size_t>(taps.first[pixel]) * weighing.channels;
+    for (std::size_t channel = 0; channel < weighing.channels; ++channel) {
+      weigh_part<Sum, 1>(one, from + channel, weighing.channels, taps.weights + pixel * taps.stride,
+                         static_cast<std::size_t>(taps.count[pixel]), target + pixel * weighing.channels + channel);
+    }
+  }
+}
+
+template <class Sum, typename In, typename Out, typename Weight>
+void weigh_lines_of_pixels(const LineWeighing<In, Out, Weight>& weighing) {
+  const Taps<Weight>& taps = weighing.taps;
+  const auto most_taps = static_cast<std::size_t>(*std::max_element(taps.count, taps.count + taps.pixels));
+  for (std::size_t row = 0; row < weighing.count; ++row) {
+    const In* const line = weighing.source + static_cast<std::size_t>(weighing.rows[row]) * weighing.source_stride;
+    weigh_line<Sum>(weighing, line, weighing.target + row * weighing.target_stride, most_taps);
+  }
+}
+
 void pillow_bytes(const PillowBytes& weighing) { weigh_rows<PillowBytesSum>(weighing); }
 void floats(const Floats& weighing) { weigh_rows<FloatsSum>(weighing); }
 void bytes_to_sums(const BytesToSums& weighing) { weigh_rows<BytesToSumsSum>(weighing); }
@@ -190,12 +247,23 @@ void sums(const SumsToBytes& weighing) { weigh_rows<SumsSum>(weighing); }
 void bytes_to_floats(const BytesToFloats& weighing) { weigh_rows<BytesToFloatsSum>(weighing); }
 void floats_to_bytes(const FloatsToBytes& weighing) { weigh_rows<FloatsToBytesSum>(weighing); }
 
+void floats_lines(const LineWeighing<float, float, double>& weighing) { weigh_lines_of_pixels<FloatsSum>(weighing); }
+void bytes_to_sums_lines(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing) {
+  weigh_lines_of_pixels<BytesToSumsSum>(weighing);
+}
+void bytes_to_floats_lines(const LineWeighing<Byte, float, float>& weighing) {
+  weigh_lines_of_pixels<BytesToFloatsSum>(weighing);
+}
+
 }  // namespace pyserver::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace pyserver {
 
+HWY_EXPORT(floats_lines);
+HWY_EXPORT(bytes_to_sums_lines);
+HWY_EXPORT(bytes_to_floats_lines);
 HWY_EXPORT(pillow_bytes);
 HWY_EXPORT(floats);
 HWY_EXPORT(bytes_to_sums);
@@ -211,6 +279,13 @@ void weigh_linear_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(linea
 void weigh_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(sums)(weighing); }
 void weigh_bytes_to_floats(const BytesToFloats& weighing) { HWY_DYNAMIC_DISPATCH(bytes_to_floats)(weighing); }
 void weigh_floats_to_bytes(const FloatsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(floats_to_bytes)(weighing); }
+void weigh_lines(const LineWeighing<float, float, double>& weighing) { HWY_DYNAMIC_DISPATCH(floats_lines)(weighing); }
+void weigh_lines(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing) {
+  HWY_DYNAMIC_DISPATCH(bytes_to_sums_lines)(weighing);
+}
+void weigh_lines(const LineWeighing<Byte, float, float>& weighing) {
+  HWY_DYNAMIC_DISPATCH(bytes_to_floats_lines)(weighing);
+}
 
 }  // namespace pyserver
 #endif

@@ -21,6 +21,21 @@ struct Weighing {
   Taps<Weight> taps;
 };
 
+// target row i, pixel p = rounded(sum over t of weight[p][t] × pixel (first[p] + t) of source row rows[i]), for `count`
+// rows.
+template <typename In, typename Out, typename Weight>
+struct LineWeighing {
+  const In* source;
+  std::size_t source_stride;
+  std::size_t source_pixels;  // of a row
+  const std::int32_t* rows;
+  Out* target;
+  std::size_t target_stride;
+  std::size_t count;
+  std::size_t channels;  // 3 or 4
+  Taps<Weight> taps;
+};
+
 using Byte = std::uint8_t;
 using PillowBytes = Weighing<Byte, Byte, std::int32_t>;
 using Floats = Weighing<float, float, double>;
@@ -43,7 +58,13 @@ void weigh_sums(const SumsToBytes& weighing);
 void weigh_bytes_to_floats(const BytesToFloats& weighing);
 void weigh_floats_to_bytes(const FloatsToBytes& weighing);
 
-// The same in plain C++, for tests.
+// The same along lines, as their types tell. For bytes that become bytes, strips of sixteen rows (transpose.h) are
+// faster.
+void weigh_lines(const LineWeighing<float, float, double>& weighing);
+void weigh_lines(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing);
+void weigh_lines(const LineWeighing<Byte, float, float>& weighing);
+
+// The sums of rows in plain C++, for tests.
 namespace plain {
 void weigh_pillow_bytes(const PillowBytes& weighing);
 void weigh_floats(const Floats& weighing);
