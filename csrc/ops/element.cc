@@ -1,5 +1,7 @@
 #include "ops/element.h"
 
+#include "ops/cast_kernels.h"
+
 namespace pyserver {
 namespace {
 
@@ -17,6 +19,11 @@ void convert_elements(const std::byte* from, Datatype from_datatype, std::byte* 
     if (from != to && count != 0) std::memcpy(to, from, count * size_of(to_datatype));
     return;
   }
+  const std::size_t done = convert_vectors(from, from_datatype, to, to_datatype, count);
+  if (done == count) return;
+  from += done * size_of(from_datatype);
+  to += done * size_of(to_datatype);
+  count -= done;
   with_element(from_datatype, [=]<typename From>(std::type_identity<From>) {
     with_element(to_datatype, [=]<typename To>(std::type_identity<To>) { convert_all<To, From>(from, to, count); });
   });

@@ -67,7 +67,7 @@ inline Fp16 to_fp16(float value) noexcept {
   const float added = std::bit_cast<float>(magnitude) + 0.5F;
   half = magnitude < (113U << 23) ? std::bit_cast<std::uint32_t>(added) - std::bit_cast<std::uint32_t>(0.5F) : half;
   half = magnitude >= 0x477ff000U ? 0x7c00U : half;
-  half = magnitude > 0x7f800000U ? 0x7e00U : half;  // NaN
+  half = magnitude > 0x7f800000U ? 0x7e00U | ((magnitude >> 13) & 0x1ffU) : half;  // NaN, as processors do
   return {static_cast<std::uint16_t>(half | ((bits >> 16) & 0x8000U))};
 }
 
