@@ -102,9 +102,7 @@ def test_threshold(datatype: str, shape: tuple[int, ...], bound: float, seed: in
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(
-    st.sampled_from(("INT8", "UINT8", "INT16", "UINT16", "INT32")), shapes, st.integers(0, 3), st.booleans(), seeds
-)
+@given(st.sampled_from(("INT8", "UINT8", "INT16", "UINT16", "INT32")), shapes, st.integers(0, 3), st.booleans(), seeds)
 def test_dequantize(datatype: str, shape: tuple[int, ...], axis: int, by_axis: bool, seed: int) -> None:
     row = random_row(datatype, shape, seed)
     axis %= len(shape)
