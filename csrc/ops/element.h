@@ -67,7 +67,7 @@ inline Fp16 to_fp16(float value) noexcept {
   const float added = std::bit_cast<float>(magnitude) + 0.5F;
   half = magnitude < (113U << 23) ? std::bit_cast<std::uint32_t>(added) - std::bit_cast<std::uint32_t>(0.5F) : half;
   half = magnitude >= 0x477ff000U ? 0x7c00U : half;
-  half = magnitude > 0x7f800000U ? 0x7e00U : half;  // NaN
+  half = magnitude > 0x7f800000U ? 0x7e00U | ((magnitude >> 13) & 0x1ffU) : half;  // NaN, as processors do
   return {static_cast<std::uint16_t>(half | ((bits >> 16) & 0x8000U))};
 }
 
@@ -144,13 +144,14 @@ To converted(From from) noexcept {
   } else if constexpr (std::integral<To> && std::floating_point<Value>) {
     constexpr auto kLowest = static_cast<Value>(std::numeric_limits<To>::lowest());
     if constexpr (std::numeric_limits<To>::digits <= std::numeric_limits<Value>::digits) {
-      // Both ends are numbers of the float's type. Without branches, so that compilers make vectors of it.
+      // Both ends are numbers of the float's type. In this form, in which NaN becomes the lowest, and without branches:
+      // compilers make vectors of it.
       constexpr auto kHighest = static_cast<Value>(std::numeric_limits<To>::max());
-      Value within = value == value ? value : Value{0};
-      within = within < kLowest ? kLowest : within;
-      within = within > kHighest ? kHighest : within;
-      if constexpr (sizeof(To) < sizeof(std::int32_t)) return static_cast<To>(static_cast<std::int32_t>(within));
-      return static_cast<To>(within);
+      Value within = value > kLowest ? value : kLowest;
+      within = within < kHighest ? within : kHighest;
+      using Wide = std::conditional_t<sizeof(To) < sizeof(std::int32_t), std::int32_t, To>;
+      const auto whole = static_cast<Wide>(within);
+      return static_cast<To>(kLowest == 0 || value == value ? whole : Wide{0});
     }
     // The lowest integer is a power of two or 0, so exact; the first number beyond the highest one is, too.
     constexpr Value kBeyond = static_cast<Value>(std::uint64_t{1} << (std::numeric_limits<To>::digits - 1)) * 2;

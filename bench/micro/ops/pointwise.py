@@ -1,7 +1,7 @@
 """The ops on elements and those of post-processing beside NumPy: `./dev run python bench/micro/ops/pointwise.py`.
 
-One thread, in turns (A B A B), the median of all turns, in microseconds. A NumPy expression makes the same result as the
-ops; both take an array or its bytes and give a new one.
+One thread, in turns (A B A B), the median of all turns, in microseconds. A NumPy expression makes the same result as
+the ops; both take an array or its bytes and give a new one.
 """
 
 from __future__ import annotations
@@ -69,9 +69,30 @@ def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
+def suppressed(head: np.ndarray) -> list[np.ndarray]:
+    """nms by class of a transposed head, as the op's defaults have it."""
+    scores, labels = head[4:].max(0), head[4:].argmax(0)
+    chosen = np.flatnonzero(scores > 0.25)
+    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+    corner, half = head[:2, chosen].T, head[2:4, chosen].T / 2
+    boxes = np.concatenate([corner - half, corner + half, scores[chosen, None], labels[chosen, None]], axis=1)
+    stay = []
+    while len(boxes):
+        first, boxes = boxes[0], boxes[1:]
+        stay.append(first)
+        shared = np.maximum(np.minimum(first[2:4], boxes[:, 2:4]) - np.maximum(first[:2], boxes[:, :2]), 0).prod(1)
+        overlap = shared / ((first[2:4] - first[:2]).prod() + (boxes[:, 2:4] - boxes[:, :2]).prod(1) - shared)
+        boxes = boxes[(overlap <= 0.45) | (boxes[:, 5] != first[5])]
+    return stay[:300]
+
+
 def rounded_top(scores: np.ndarray, k: int) -> list[str]:
     order = np.argpartition(-scores, k)[:k]
     return [f"{scores[at]:f}:{at}" for at in order[np.argsort(-scores[order])]]
+
+
+def tensor(picture: np.ndarray) -> np.ndarray:
+    return picture.transpose(2, 0, 1).astype(np.float32, order="C") / np.float32(255)
 
 
 def planar(picture: np.ndarray) -> np.ndarray:
@@ -93,15 +114,19 @@ def rows() -> list[tuple[str, list[Op], np.ndarray, Callable[[np.ndarray], Any]]
     places = random.standard_normal((21, 128, 128)).astype(np.float32)
     vectors = random.standard_normal((64, 384)).astype(np.float32)
     integers = random.integers(-128, 128, (1000, 384), dtype=np.int8)
+    # A few hundred boxes in clusters, as the head of a detector gives them.
+    head = np.zeros((84, 8400), np.float32)
+    head[:4] = np.repeat(random.uniform(50, 600, (4, 21)), 400, axis=1) + random.normal(0, 5, (4, 8400))
+    head[4:] = random.random((80, 8400)) * 0.2
+    head[4 + random.integers(0, 3, 400), random.integers(0, 8400, 400)] = random.uniform(0.3, 1, 400)
     by_channel = MEAN.reshape(3, 1, 1), STD.reshape(3, 1, 1)
     return [
         ("normalize+layout", [NORMALIZE, LAYOUT], picture, planar),
         ("normalize+layout, FP16", [NORMALIZE, LAYOUT, ("cast", {"to": "FP16"})], picture,
          lambda x: planar(x).astype(np.float16)),
         ("to_tensor+normalize", [("to_tensor", {}), PLANAR], picture,
-         lambda x: (x.transpose(2, 0, 1).astype(np.float32, order="C") / np.float32(255) - by_channel[0]) / by_channel[1]),
-        ("to_tensor", [("to_tensor", {})], picture,
-         lambda x: x.transpose(2, 0, 1).astype(np.float32, order="C") / np.float32(255)),
+         lambda x: (tensor(x) - by_channel[0]) / by_channel[1]),
+        ("to_tensor", [("to_tensor", {})], picture, tensor),
         ("normalize UINT8", [NORMALIZE], picture, lambda x: (x * SCALE - MEAN) / STD),
         ("normalize FP32", [NORMALIZE], floats, lambda x: (x * SCALE - MEAN) / STD),
         ("layout UINT8", [LAYOUT], picture, lambda x: np.ascontiguousarray(x.transpose(2, 0, 1))),
@@ -113,6 +138,7 @@ def rows() -> list[tuple[str, list[Op], np.ndarray, Callable[[np.ndarray], Any]]
         ("argmax [1000]", [("argmax", {})], scores, np.argmax),
         ("argmax [21, 128, 128]", [("argmax", {"axis": 0})], places, lambda x: x.argmax(0)),
         ("top_k [1000]", [("top_k", {"k": 5})], scores, lambda x: rounded_top(x, 5)),
+        ("nms [84, 8400]", [("nms", {"transposed": True})], head, suppressed),
         ("threshold [21, 128, 128]", [("threshold", {"at": 0.5})], places, lambda x: x >= 0.5),
         ("l2_normalize [64, 384]", [("l2_normalize", {})], vectors,
          lambda x: x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)),

@@ -7,7 +7,7 @@ from chains import DTYPES
 from hypothesis import strategies as st
 
 FLOATS = ("FP16", "BF16", "FP32", "FP64")
-# How far a result may be from the reference, which is computed in FP64 or FP32 and rounded: half a step.
+# How far a result may be from the reference, which is computed in FP64 and rounded to the datatype.
 TOLERANCES = {"FP16": 1e-3, "BF16": 8e-3, "FP32": 1e-5, "FP64": 1e-12}
 ODD_FLOATS = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-45, 0.5, -1.5, 2.5, 255.0, 65504.0, 65520.0, 3e38)
 
