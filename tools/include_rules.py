@@ -27,7 +27,7 @@ OWNED_HEADERS = (
     (re.compile(r"nghttp2/"), "http2", "nghttp2 is known to the sessions only"),
     (re.compile(r"openssl/"), "net", "OpenSSL is known to the byte streams only"),
     (re.compile(r"zlib\.h$"), "grpc", "zlib is known to the compression of messages only"),
-    (re.compile(r"hwy/"), "ops", "vector instructions are known to the ops only"),
+    (re.compile(r"hwy/"), "ops", "Highway is known to the ops only"),
     (re.compile(r"openvino/"), "engines/openvino", "OpenVINO is known to its engine only"),
 )
 
