@@ -240,12 +240,55 @@ std::size_t weigh_inner_pixels(const LineWeighing<In, Out, Weight>& weighing, co
   return pixel;
 }
 
+#if HWY_TARGET == HWY_SCALAR
+// There are no vectors to pair channels in.
+std::size_t weigh_pairs_of_pixels(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing, const Byte* line,
+                                  std::int32_t* target) {
+  return weigh_inner_pixels<BytesToSumsSum, 2>(weighing, line, target, 2);
+}
+#else
+// Two taps, whose weights fit 16 bits: each channel of a pixel beside that of its neighbour, weighed and added at once.
+std::size_t weigh_pairs_of_pixels(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing, const Byte* line,
+                                  std::int32_t* target) {
+  const hn::FixedTag<Byte, 16> bytes;
+  const hn::FixedTag<std::int16_t, 8> words;
+  const hn::FixedTag<std::int32_t, 4> sums;
+  constexpr Byte kNone = 0x80;
+  alignas(16) static constexpr Byte kThree[16] = {0, kNone, 3, kNone, 1,     kNone, 4,     kNone,
+                                                  2, kNone, 5, kNone, kNone, kNone, kNone, kNone};
+  alignas(16) static constexpr Byte kFour[16] = {0, kNone, 4, kNone, 1, kNone, 5, kNone,
+                                                 2, kNone, 6, kNone, 3, kNone, 7, kNone};
+  const std::size_t channels = weighing.channels;
+  const auto order = hn::Load(bytes, channels == 3 ? kThree : kFour);
+  const Taps<std::int32_t>& taps = weighing.taps;
+  const std::size_t source_bytes = weighing.source_pixels * channels;
+  std::size_t pixel = 0;
+  for (; pixel + 1 < taps.pixels; ++pixel) {
+    const std::size_t from = static_cast<std::size_t>(taps.first[pixel]) * channels;
+    if (from + 16 > source_bytes) break;
+    const std::int32_t* const weights = taps.weights + pixel * taps.stride;
+    const auto pairs = hn::BitCast(words, hn::TableLookupBytesOr0(hn::LoadU(bytes, line + from), order));
+    const auto weight = hn::BitCast(words, hn::Set(sums, (weights[0] & 0xffff) | weights[1] * (1 << 16)));
+    auto other = hn::Zero(sums);
+    const auto sum = hn::ReorderWidenMulAccumulate(sums, pairs, weight, hn::Zero(sums), other);
+    hn::StoreU(hn::RearrangeToOddPlusEven(sum, other), sums, target + pixel * channels);
+  }
+  return pixel;
+}
+#endif
+
 template <class Sum, typename In, typename Out, typename Weight>
 void weigh_line(const LineWeighing<In, Out, Weight>& weighing, const In* line, Out* target, std::size_t most_taps) {
   std::size_t pixel = 0;
   // A weight of 0 beyond a pixel's own taps changes no sum of bytes, but would one of floats that are not finite.
   switch (std::is_same_v<In, Byte> ? most_taps : 0) {
-    case 2: pixel = weigh_inner_pixels<Sum, 2>(weighing, line, target, most_taps); break;
+    case 2:
+      if constexpr (std::is_same_v<Sum, BytesToSumsSum>) {
+        pixel = weigh_pairs_of_pixels(weighing, line, target);
+      } else {
+        pixel = weigh_inner_pixels<Sum, 2>(weighing, line, target, most_taps);
+      }
+      break;
     case 3: pixel = weigh_inner_pixels<Sum, 3>(weighing, line, target, most_taps); break;
     case 4: pixel = weigh_inner_pixels<Sum, 4>(weighing, line, target, most_taps); break;
     default: pixel = weigh_inner_pixels<Sum, 0>(weighing, line, target, most_taps); break;

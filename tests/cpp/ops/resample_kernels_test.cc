@@ -30,12 +30,12 @@ class Weighed {
   static constexpr std::size_t kSources = 12;
   static constexpr std::size_t kMostTaps = 5;
 
-  Weighed(int least, int most, int most_weight, Weight unit)
+  Weighed(int least, int most, int most_weight, Weight unit, std::size_t most_taps = kMostTaps)
       : source_(random_numbers<In>(kSources * kLongest, least, most, 1)), weights_(kTargets * kMostTaps) {
     const auto drawn = random_numbers<int>(weights_.size(), -most_weight / 4, most_weight, 2);
     for (std::size_t row = 0; row < kTargets; ++row) {
       first_.push_back(static_cast<std::int32_t>(row * (kSources - kMostTaps) / kTargets));
-      count_.push_back(static_cast<std::int32_t>(1 + row % kMostTaps));
+      count_.push_back(static_cast<std::int32_t>(1 + row % most_taps));
       for (std::size_t tap = 0; tap < static_cast<std::size_t>(count_.back()); ++tap) {
         weights_[row * kMostTaps + tap] = static_cast<Weight>(drawn[row * kMostTaps + tap]) * unit;
       }
@@ -109,7 +109,9 @@ TEST_P(ResampleKernelsTest, WeighRowsAsPlainCodeDoes) {
 
 TEST_P(ResampleKernelsTest, WeighLinesAsPlainCodeDoes) {
   Weighed<float, double>(-1000, 1000, 1 << 20, 1.0 / (1 << 20) / 3).expect_same_lines(plain::weigh_floats);
-  Weighed<Byte, std::int32_t>(0, 255, 2048, 1).expect_same_lines(plain::weigh_bytes_to_sums);
+  for (const std::size_t most_taps : {2, 3, 4, 5}) {
+    Weighed<Byte, std::int32_t>(0, 255, 2048, 1, most_taps).expect_same_lines(plain::weigh_bytes_to_sums);
+  }
   Weighed<Byte, float>(0, 255, 1000, 1.F / 1000).expect_same_lines(plain::weigh_bytes_to_floats);
 }
 
