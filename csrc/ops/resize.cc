@@ -181,7 +181,7 @@ OpEntry resize_op() {
       "(needed). mode: exact (default); shorter_side (it becomes `size`); letterbox (fits into `size`; the rest is "
       "padded, with pad_value: a number, or one for each channel, default 0; align: center, default, or top_left); "
       "limit_min, limit_max (only if the shorter side is below, the longer above `size`). rounding of a side of -1: "
-      "down (default), nearest, up. max_width of a width of -1 (default 65535). multiple_of: what the sides are "
+      "down (default), nearest, up. max_width of a width of -1 (default: none). multiple_of: what the sides are "
       "rounded to (default 1). filter: bilinear (default), bicubic, nearest, area, lanczos (not opencv). like: whose "
       "arithmetic, pillow (default, antialiased), pillow_12 (the order of passes up to Pillow 12) or opencv."};
 }

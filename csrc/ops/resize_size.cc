@@ -29,7 +29,7 @@ Sides exact_sides(const ResizeSize& size, const PictureSize& picture) {
   const PictureSize& wanted = size.size;
   if (wanted.width < 0) {
     const double width = side_beside(wanted.height, picture.width, picture.height, size.rounding);
-    return {real(wanted.height), std::min(width, real(size.max_width))};
+    return {real(wanted.height), size.max_width ? std::min(width, real(*size.max_width)) : width};
   }
   if (wanted.height < 0)
     return {side_beside(wanted.width, picture.height, picture.width, size.rounding), real(wanted.width)};
@@ -109,7 +109,7 @@ ResizeSize ResizeSize::read(OpOptions& options) {
   }
   const std::string rounding = options.choice("rounding", {"down", "nearest", "up"});
   if (rounding != "down") size.rounding = rounding == "up" ? SideRounding::kUp : SideRounding::kNearest;
-  size.max_width = options.integer("max_width", kLongestSide, 1, kLongestSide);
+  size.max_width = options.maybe_integer("max_width", 1, kLongestSide);
   size.multiple_of = options.integer("multiple_of", 1, 1, kLongestSide);
   return size;
 }

@@ -1,6 +1,8 @@
 // To which size a picture is resized: pure arithmetic, to the last bit that of the library that it is known from.
 #pragma once
 
+#include <optional>
+
 #include "ops/op_options.h"
 #include "ops/picture.h"
 
@@ -14,7 +16,7 @@ struct ResizeSize {
   // kExact: -1 keeps the picture's proportions; not both. kLetterbox: the canvas. Else both are the one number.
   PictureSize size;
   SideRounding rounding = SideRounding::kDown;  // of a side that is -1
-  std::int64_t max_width = kLongestSide;        // of a width that is -1
+  std::optional<std::int64_t> max_width;        // of a width that is -1
   std::int64_t multiple_of = 1;
 
   // Reads `size`, `mode`, `rounding`, `max_width` and `multiple_of`.

@@ -83,6 +83,11 @@ void fill(OpenCvWeights weights, const ResizedLine& line, Taps<Weight>& taps) {
     if (weights == OpenCvWeights::kArea) {
       count = static_cast<std::int32_t>(area_weights(line, at, scale, first, row));
       std::fill(row + count, row + taps.stride, Weight{0});
+    } else if (weights == OpenCvWeights::kWholeArea) {
+      count = static_cast<std::int32_t>(std::nearbyint(scale));
+      first = static_cast<std::int32_t>(at * count);
+      std::fill(row, row + count, Weight{1});
+      std::fill(row + count, row + taps.stride, Weight{0});
     } else if (weights == OpenCvWeights::kHalves) {
       first = static_cast<std::int32_t>(2 * at);
       count = 2;
@@ -117,7 +122,8 @@ OpenCvWeights opencv_weights(Filter filter, PixelType type, const ResizedLine& c
     case Filter::kBicubic: return shortest < 4 ? OpenCvWeights::kCubic : OpenCvWeights::kPreciseCubic;
     case Filter::kArea:
       if (scale_x < 1 || scale_y < 1) return OpenCvWeights::kLinearArea;
-      return halves ? OpenCvWeights::kHalves : OpenCvWeights::kArea;
+      if (halves) return OpenCvWeights::kHalves;
+      return whole && type == PixelType::kUint8 ? OpenCvWeights::kWholeArea : OpenCvWeights::kArea;
     default:
       if (halves) return OpenCvWeights::kHalves;
       return type == PixelType::kUint8 || shortest < 2 ? OpenCvWeights::kLinear : OpenCvWeights::kPreciseLinear;
@@ -128,7 +134,8 @@ std::size_t opencv_tap_count(OpenCvWeights weights, const ResizedLine& line) {
   switch (weights) {
     case OpenCvWeights::kCubic:
     case OpenCvWeights::kPreciseCubic: return 4;
-    case OpenCvWeights::kArea: return static_cast<std::size_t>(std::ceil(scale_of(line))) + 2;
+    case OpenCvWeights::kArea:
+    case OpenCvWeights::kWholeArea: return static_cast<std::size_t>(std::ceil(scale_of(line))) + 2;
     default: return 2;
   }
 }

@@ -27,6 +27,8 @@ bool columns_first(const Resampling& r) {
          r.source_height - r.target_height > 2 * (r.source_width - r.target_width);
 }
 
+enum class Axis { kLine, kColumn };
+
 // Where pixels come from and go to; null while scratch is measured.
 struct Pixels {
   const std::byte* source;
@@ -128,14 +130,14 @@ class TwoPasses {
     between_ = arena.take<Mid>(columns_first(r) ? height * columns * channels_ : rows * row_length_);
   }
 
-  // `fill(line, taps)` writes the taps of a line.
+  // `fill(axis, line, taps)` writes the taps of a line, or of a column.
   template <typename Fill>
   void run(const Pixels& pixels, const Fill& fill) {
     source_ = reinterpret_cast<const In*>(pixels.source);
     target_ = {reinterpret_cast<Out*>(pixels.target), pixels.target_stride, size(r_.height)};
-    fill(columns_of(r_), across_);
+    fill(Axis::kLine, columns_of(r_), across_);
     bring_inside(across_, r_.source_width);
-    fill(rows_of(r_), down_);
+    fill(Axis::kColumn, rows_of(r_), down_);
     // Between different types a pass converts, too, so that none can be left out.
     if constexpr (std::is_same_v<In, Mid> && std::is_same_v<Mid, Out>) {
       if (r_.source_width == r_.target_width) return columns_only();
@@ -230,12 +232,13 @@ constexpr Kernels<float, float, float, double> kFloats{weigh_floats, weigh_float
 constexpr Kernels<Byte, std::int32_t, Byte, std::int32_t> kOpenCvLinear{weigh_bytes_to_sums, weigh_linear_sums};
 constexpr Kernels<Byte, std::int32_t, Byte, std::int32_t> kOpenCvSums{weigh_bytes_to_sums, weigh_sums};
 constexpr Kernels<Byte, float, Byte, float> kOpenCvFloats{weigh_bytes_to_floats, weigh_floats_to_bytes};
+constexpr Kernels<Byte, float, Byte, float> kOpenCvWholeAreas{weigh_bytes_to_floats, weigh_sums_of_floats};
 
 void run_pillow(const Resampling& r, const Pixels& pixels, Arena& arena) {
   const std::size_t line_taps = pillow_tap_count(r.filter, columns_of(r));
   const std::size_t column_taps = pillow_tap_count(r.filter, rows_of(r));
   auto* const weights = arena.take<double>(std::max(line_taps, column_taps));
-  const auto fill = [&](const ResizedLine& line, auto& taps) { fill_pillow_taps(r.filter, line, taps, weights); };
+  const auto fill = [&](Axis, const ResizedLine& line, auto& taps) { fill_pillow_taps(r.filter, line, taps, weights); };
   if (r.type == PixelType::kUint8) {
     run_passes(r, kPillowBytes, line_taps, column_taps, fill, pixels, arena);
   } else {
@@ -247,9 +250,19 @@ void run_opencv(const Resampling& r, const Pixels& pixels, Arena& arena) {
   const OpenCvWeights weights = opencv_weights(r.filter, r.type, columns_of(r), rows_of(r));
   const std::size_t line_taps = opencv_tap_count(weights, columns_of(r));
   const std::size_t column_taps = opencv_tap_count(weights, rows_of(r));
-  const auto fill = [&](const ResizedLine& line, auto& taps) { fill_opencv_taps(weights, line, taps); };
+  const auto fill = [&](Axis axis, const ResizedLine& line, auto& taps) {
+    fill_opencv_taps(weights, line, taps);
+    if (weights == OpenCvWeights::kWholeArea && axis == Axis::kColumn) {
+      const std::int64_t area = (r.source_width / r.target_width) * (r.source_height / r.target_height);
+      for (std::size_t row = 0; row < taps.pixels; ++row) {
+        std::fill_n(taps.weights + row * taps.stride, taps.count[row], 1.F / static_cast<float>(area));
+      }
+    }
+  };
   if (r.type == PixelType::kFp32) {
     run_passes(r, kFloats, line_taps, column_taps, fill, pixels, arena);
+  } else if (weights == OpenCvWeights::kWholeArea) {
+    run_passes(r, kOpenCvWholeAreas, line_taps, column_taps, fill, pixels, arena);
   } else if (weights == OpenCvWeights::kArea || weights == OpenCvWeights::kPreciseCubic) {
     run_passes(r, kOpenCvFloats, line_taps, column_taps, fill, pixels, arena);
   } else {

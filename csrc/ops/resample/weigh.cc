@@ -1,6 +1,7 @@
 #include "ops/resample/weigh.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/resample/weigh.cc"
@@ -133,6 +134,36 @@ struct FloatsToBytesSum {
   }
 };
 
+struct SumsOfFloatsSum {
+  using Lane = float;
+  template <class D>
+  static auto start(D d) {
+    return hn::Zero(d);
+  }
+  template <class D, class V>
+  static V add(D d, V sum, const float* from, V) {
+    return hn::Add(sum, hn::LoadU(d, from));
+  }
+  template <class V>
+  static V weighed(V sum, V weight) {
+    return hn::Mul(sum, weight);
+  }
+  template <class D, class V>
+  static void store(D d, V sum, Byte* to) {
+    FloatsToBytesSum::store(d, sum, to);
+  }
+};
+
+// Ends the sums of those that are weighed as a whole; others are left as they are.
+template <class Sum, class V>
+V weighed(V sum, V weight) {
+  if constexpr (requires { Sum::weighed(sum, weight); }) {
+    return Sum::weighed(sum, weight);
+  } else {
+    return sum;
+  }
+}
+
 // `kVectors` vectors of elements of one row, each with a sum of its own so that they need not wait for each other.
 template <class Sum, std::size_t kVectors, class D, typename In, typename Out, typename Weight>
 void weigh_part(D d, const In* from, std::size_t stride, const Weight* weights, std::size_t taps, Out* to) {
@@ -150,11 +181,12 @@ void weigh_part(D d, const In* from, std::size_t stride, const Weight* weights, 
       sum3 = Sum::add(d, sum3, from + 3 * lanes, weight);
     }
   }
-  Sum::store(d, sum0, to);
+  const auto weight = hn::Set(d, weights[0]);
+  Sum::store(d, weighed<Sum>(sum0, weight), to);
   if constexpr (kVectors == 4) {
-    Sum::store(d, sum1, to + lanes);
-    Sum::store(d, sum2, to + 2 * lanes);
-    Sum::store(d, sum3, to + 3 * lanes);
+    Sum::store(d, weighed<Sum>(sum1, weight), to + lanes);
+    Sum::store(d, weighed<Sum>(sum2, weight), to + 2 * lanes);
+    Sum::store(d, weighed<Sum>(sum3, weight), to + 3 * lanes);
   }
 }
 
@@ -186,7 +218,7 @@ void weigh_rows(const Weighing<In, Out, Weight>& weighing) {
 
 // The vectors of one pixel's channels. A picture of three channels has its neighbour's first in the last lane, whose
 // place in the target is written once more when it is its turn.
-// kTaps: how many every pixel has, 0 where they differ.
+// kTaps: how many every pixel has, with those whose weight is 0; 0: each has its own count.
 template <class Sum, std::size_t kTaps, typename In, typename Out, typename Weight>
 std::size_t weigh_inner_pixels(const LineWeighing<In, Out, Weight>& weighing, const In* line, Out* target,
                                std::size_t most_taps) {
@@ -208,11 +240,55 @@ std::size_t weigh_inner_pixels(const LineWeighing<In, Out, Weight>& weighing, co
   return pixel;
 }
 
+#if HWY_TARGET == HWY_SCALAR
+// There are no vectors to pair channels in.
+std::size_t weigh_pairs_of_pixels(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing, const Byte* line,
+                                  std::int32_t* target) {
+  return weigh_inner_pixels<BytesToSumsSum, 2>(weighing, line, target, 2);
+}
+#else
+// Two taps, whose weights fit 16 bits: each channel of a pixel beside that of its neighbour, weighed and added at once.
+std::size_t weigh_pairs_of_pixels(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing, const Byte* line,
+                                  std::int32_t* target) {
+  const hn::FixedTag<Byte, 16> bytes;
+  const hn::FixedTag<std::int16_t, 8> words;
+  const hn::FixedTag<std::int32_t, 4> sums;
+  constexpr Byte kNone = 0x80;
+  alignas(16) static constexpr Byte kThree[16] = {0, kNone, 3, kNone, 1,     kNone, 4,     kNone,
+                                                  2, kNone, 5, kNone, kNone, kNone, kNone, kNone};
+  alignas(16) static constexpr Byte kFour[16] = {0, kNone, 4, kNone, 1, kNone, 5, kNone,
+                                                 2, kNone, 6, kNone, 3, kNone, 7, kNone};
+  const std::size_t channels = weighing.channels;
+  const auto order = hn::Load(bytes, channels == 3 ? kThree : kFour);
+  const Taps<std::int32_t>& taps = weighing.taps;
+  const std::size_t source_bytes = weighing.source_pixels * channels;
+  std::size_t pixel = 0;
+  for (; pixel + 1 < taps.pixels; ++pixel) {
+    const std::size_t from = static_cast<std::size_t>(taps.first[pixel]) * channels;
+    if (from + 16 > source_bytes) break;
+    const std::int32_t* const weights = taps.weights + pixel * taps.stride;
+    const auto pairs = hn::BitCast(words, hn::TableLookupBytesOr0(hn::LoadU(bytes, line + from), order));
+    const auto weight = hn::BitCast(words, hn::Set(sums, (weights[0] & 0xffff) | weights[1] * (1 << 16)));
+    auto other = hn::Zero(sums);
+    const auto sum = hn::ReorderWidenMulAccumulate(sums, pairs, weight, hn::Zero(sums), other);
+    hn::StoreU(hn::RearrangeToOddPlusEven(sum, other), sums, target + pixel * channels);
+  }
+  return pixel;
+}
+#endif
+
 template <class Sum, typename In, typename Out, typename Weight>
 void weigh_line(const LineWeighing<In, Out, Weight>& weighing, const In* line, Out* target, std::size_t most_taps) {
   std::size_t pixel = 0;
-  switch (most_taps) {
-    case 2: pixel = weigh_inner_pixels<Sum, 2>(weighing, line, target, most_taps); break;
+  // A weight of 0 beyond a pixel's own taps changes no sum of bytes, but would one of floats that are not finite.
+  switch (std::is_same_v<In, Byte> ? most_taps : 0) {
+    case 2:
+      if constexpr (std::is_same_v<Sum, BytesToSumsSum>) {
+        pixel = weigh_pairs_of_pixels(weighing, line, target);
+      } else {
+        pixel = weigh_inner_pixels<Sum, 2>(weighing, line, target, most_taps);
+      }
+      break;
     case 3: pixel = weigh_inner_pixels<Sum, 3>(weighing, line, target, most_taps); break;
     case 4: pixel = weigh_inner_pixels<Sum, 4>(weighing, line, target, most_taps); break;
     default: pixel = weigh_inner_pixels<Sum, 0>(weighing, line, target, most_taps); break;
@@ -246,6 +322,7 @@ void linear_sums(const SumsToBytes& weighing) { weigh_rows<LinearSumsSum>(weighi
 void sums(const SumsToBytes& weighing) { weigh_rows<SumsSum>(weighing); }
 void bytes_to_floats(const BytesToFloats& weighing) { weigh_rows<BytesToFloatsSum>(weighing); }
 void floats_to_bytes(const FloatsToBytes& weighing) { weigh_rows<FloatsToBytesSum>(weighing); }
+void sums_of_floats(const FloatsToBytes& weighing) { weigh_rows<SumsOfFloatsSum>(weighing); }
 
 void floats_lines(const LineWeighing<float, float, double>& weighing) { weigh_lines_of_pixels<FloatsSum>(weighing); }
 void bytes_to_sums_lines(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing) {
@@ -271,6 +348,7 @@ HWY_EXPORT(linear_sums);
 HWY_EXPORT(sums);
 HWY_EXPORT(bytes_to_floats);
 HWY_EXPORT(floats_to_bytes);
+HWY_EXPORT(sums_of_floats);
 
 void weigh_pillow_bytes(const PillowBytes& weighing) { HWY_DYNAMIC_DISPATCH(pillow_bytes)(weighing); }
 void weigh_floats(const Floats& weighing) { HWY_DYNAMIC_DISPATCH(floats)(weighing); }
@@ -278,6 +356,7 @@ void weigh_bytes_to_sums(const BytesToSums& weighing) { HWY_DYNAMIC_DISPATCH(byt
 void weigh_linear_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(linear_sums)(weighing); }
 void weigh_sums(const SumsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(sums)(weighing); }
 void weigh_bytes_to_floats(const BytesToFloats& weighing) { HWY_DYNAMIC_DISPATCH(bytes_to_floats)(weighing); }
+void weigh_sums_of_floats(const FloatsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(sums_of_floats)(weighing); }
 void weigh_floats_to_bytes(const FloatsToBytes& weighing) { HWY_DYNAMIC_DISPATCH(floats_to_bytes)(weighing); }
 void weigh_lines(const LineWeighing<float, float, double>& weighing) { HWY_DYNAMIC_DISPATCH(floats_lines)(weighing); }
 void weigh_lines(const LineWeighing<Byte, std::int32_t, std::int32_t>& weighing) {

@@ -57,6 +57,8 @@ void weigh_sums(const SumsToBytes& weighing);
 // OpenCV's areas, and cubic weights: sums in single precision, in the order of the taps, at last rounded half to even.
 void weigh_bytes_to_floats(const BytesToFloats& weighing);
 void weigh_floats_to_bytes(const FloatsToBytes& weighing);
+// The same where all taps of a row have one weight: the sum is weighed, not the taps.
+void weigh_sums_of_floats(const FloatsToBytes& weighing);
 
 // The same along lines, as their types tell. For bytes that become bytes, strips of sixteen rows (transpose.h) are
 // faster.
@@ -73,6 +75,7 @@ void weigh_linear_sums(const SumsToBytes& weighing);
 void weigh_sums(const SumsToBytes& weighing);
 void weigh_bytes_to_floats(const BytesToFloats& weighing);
 void weigh_floats_to_bytes(const FloatsToBytes& weighing);
+void weigh_sums_of_floats(const FloatsToBytes& weighing);
 }  // namespace plain
 
 }  // namespace pyserver

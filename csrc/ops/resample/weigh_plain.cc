@@ -66,4 +66,17 @@ void weigh_floats_to_bytes(const FloatsToBytes& weighing) {
   weigh(weighing, 0.F, kProduct, [](float sum) { return limited(static_cast<std::int32_t>(std::nearbyint(sum))); });
 }
 
+void weigh_sums_of_floats(const FloatsToBytes& weighing) {
+  for (std::size_t row = 0; row < weighing.taps.pixels; ++row) {
+    for (std::size_t at = 0; at < weighing.length; ++at) {
+      float sum = 0;
+      for (std::int32_t tap = 0; tap < weighing.taps.count[row]; ++tap) {
+        sum += weighing.source[static_cast<std::size_t>(weighing.taps.first[row] + tap) * weighing.source_stride + at];
+      }
+      const float weighed = std::nearbyint(sum * weighing.taps.weights[row * weighing.taps.stride]);
+      weighing.target[row * weighing.target_stride + at] = limited(static_cast<std::int32_t>(weighed));
+    }
+  }
+}
+
 }  // namespace pyserver::plain
