@@ -88,11 +88,11 @@ def test_python_is_known_to_the_bindings_only(copy: Path) -> None:
     assert "Python is known to the bindings only" in result.stdout
 
 
-def test_openvino_is_known_to_its_engine_only(copy: Path) -> None:
+def test_openvino_is_known_to_its_engine_and_the_tokenizer_only(copy: Path) -> None:
     plant(copy, "inference/model_signature.cc", "#include <openvino/openvino.hpp>")
     result = check(copy)
     assert result.returncode == 1
-    assert "OpenVINO is known to its engine only" in result.stdout
+    assert "OpenVINO is known to its engine and tokenizer only" in result.stdout
 
 
 @pytest.mark.parametrize(
