@@ -513,6 +513,37 @@ class Processing:
     def client(self) -> ModelSignature:
         """What requests bring and get."""
 
+class Tokenizer:
+    """Texts → token ids, by a model that pyserver.tokenizer converted. Thread-safe."""
+
+    def __init__(
+        self,
+        model_path: str,
+        extension_path: str,
+        *,
+        threads: int = 1,
+        max_text_bytes: int = 2**20,
+        before: Sequence[tuple[int, int]] = (),
+        after: Sequence[tuple[int, int]] = (),
+        text_type: int = 0,
+        max_length: int | None = None,
+        cut: str = "right",  # right | left
+        pad_to: int = 0,
+        pad: str = "right",
+        pad_id: int = 0,
+        pad_type: int = 0,
+    ) -> None:
+        """`before` and `after` are the special tokens around each text: id and token_type_id. `pad_to` 0: longest.
+
+        Raises StatusError. Releases the GIL.
+        """
+
+    def encode(self, texts: Sequence[bytes]) -> tuple[tuple[int, int], bytes, bytes, bytes]:
+        """Shape [rows, length], and input_ids, attention_mask and token_type_ids as INT64.
+
+        Raises StatusError. Releases the GIL.
+        """
+
 def op_entries() -> dict[str, str]:
     """Every op, and what it does and takes."""
 

@@ -38,6 +38,7 @@ PYBIND11_MODULE(_core, module) {
 
   bind_engines(module);
   bind_ops(module);
+  bind_tokenizer(module);
   bind_metrics(module);
   bind_core(module);
   bind_runtime(module);

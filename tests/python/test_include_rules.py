@@ -96,11 +96,11 @@ def test_encoded_pictures_are_known_to_the_picture_decoders_only(copy: Path, hea
     assert "encoded pictures are known to the picture decoders only" in result.stdout
 
 
-def test_openvino_is_known_to_its_engine_only(copy: Path) -> None:
+def test_openvino_is_known_to_its_engine_and_the_tokenizer_only(copy: Path) -> None:
     plant(copy, "inference/model_signature.cc", "#include <openvino/openvino.hpp>")
     result = check(copy)
     assert result.returncode == 1
-    assert "OpenVINO is known to its engine only" in result.stdout
+    assert "OpenVINO is known to its engine and tokenizer only" in result.stdout
 
 
 @pytest.mark.parametrize(
