@@ -501,6 +501,17 @@ class Processing:
     ) -> None:
         """`model_input` is made of the client's tensor. Raises StatusError, naming input and op."""
 
+    def add_texts(
+        self,
+        client: str,
+        tokenizer: Tokenizer,
+        *,
+        input_ids: str = "",
+        attention_mask: str = "",
+        token_type_ids: str = "",
+    ) -> None:
+        """The model's inputs of these names are made of the client's texts. Raises StatusError."""
+
     def add_output(
         self, output: str, ops: Sequence[tuple[str, Mapping[str, OpOption]]], *, folders: Sequence[str] = ()
     ) -> None:

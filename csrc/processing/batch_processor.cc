@@ -10,7 +10,11 @@
 namespace pyserver {
 
 BatchProcessor::BatchProcessor(const Processing& processing, BufferPool& pool, std::size_t threads)
-    : processing_(processing), pool_(pool), threads_(threads), output_buffers_(processing.made_outputs().size()) {
+    : processing_(processing),
+      pool_(pool),
+      threads_(threads),
+      encoded_(processing.made_texts().size()),
+      output_buffers_(processing.made_outputs().size()) {
   contexts_.reserve(threads_.count());
   while (contexts_.size() < threads_.count()) contexts_.emplace_back(pool);
 }
@@ -28,9 +32,40 @@ void BatchProcessor::add_steps(const MadeInput& made, const Request& request, st
   }
 }
 
+Status BatchProcessor::prepare(std::span<const std::unique_ptr<Request>> requests) {
+  for (std::size_t index = 0; index < encoded_.size(); ++index) {
+    const MadeTexts& made = processing_.made_texts()[index];
+    Encoded& encoded = encoded_[index];
+    std::vector<std::string_view> texts;
+    for (const auto& request : requests) {
+      const std::vector<std::string_view> own = texts_of(request->sources[made.client]);
+      texts.insert(texts.end(), own.begin(), own.end());
+    }
+    if (Status status = made.tokenizer->encode(texts, encoded); !status.ok()) {
+      return {status.code(), concat("input ", quoted(made.name), ": tokenize: ", status.message())};
+    }
+    for (const auto& request : requests) {
+      for (const MadeTexts::Target& target : made.targets) {
+        request->inputs[target.model].shape[1] = static_cast<std::int64_t>(encoded.length);
+      }
+    }
+  }
+  return {};
+}
+
+void BatchProcessor::write_texts(std::span<const std::span<std::byte>> rooms) {
+  for (std::size_t index = 0; index < encoded_.size(); ++index) {
+    for (const MadeTexts::Target& target : processing_.made_texts()[index].targets) {
+      write_tokens(encoded_[index].*target.values, processing_.model().inputs[target.model].datatype,
+                   rooms[target.model]);
+    }
+  }
+}
+
 void BatchProcessor::preprocess(std::span<const std::unique_ptr<Request>> requests,
                                 std::span<const std::span<std::byte>> rooms, std::vector<Status>& statuses) {
   statuses.assign(requests.size(), {});
+  write_texts(rooms);
   steps_.clear();
   std::size_t rows = 0;
   for (const auto& request : requests) rows += static_cast<std::size_t>(request->rows);

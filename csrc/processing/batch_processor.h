@@ -21,7 +21,11 @@ class BatchProcessor {
   // `processing` and `pool` must outlive this. `threads` as the instance has.
   BatchProcessor(const Processing& processing, BufferPool& pool, std::size_t threads);
 
-  // Makes the rows of a batch, whose requests Processing::plan() has seen. rooms[i] is where those of the model's input
+  // Tokenizes the texts of a batch, whose requests Processing::plan() has seen, and sets the lengths of the inputs that
+  // are made of them. A failure is the batch's as a whole.
+  Status prepare(std::span<const std::unique_ptr<Request>> requests);
+
+  // Makes the rows of a batch, that prepare() has seen. rooms[i] is where those of the model's input
   // i go, one request after another; it is empty for inputs that are not made. `statuses` gets one for each request:
   // INVALID_ARGUMENT, naming input and row, where a row is bad.
   void preprocess(std::span<const std::unique_ptr<Request>> requests, std::span<const std::span<std::byte>> rooms,
@@ -44,6 +48,7 @@ class BatchProcessor {
   // The texts of a row, where its chain ends in texts.
   using Texts = std::vector<std::byte>;
 
+  void write_texts(std::span<const std::span<std::byte>> rooms);
   void add_steps(const MadeInput& made, const Request& request, std::size_t index, std::size_t first_row,
                  std::span<std::byte> room);
   Status make_output(const MadeOutput& made, TensorView& output, Buffer& buffer);
@@ -54,6 +59,7 @@ class BatchProcessor {
   RowThreads threads_;
   std::vector<ChainContext> contexts_;  // one a thread
   std::vector<Step> steps_;
+  std::vector<Encoded> encoded_;             // one for each of the processing's texts
   std::vector<PictureGeometry> geometries_;  // one a row of the batch
   std::vector<Texts> texts_;                 // one a row
   std::vector<TensorView> outputs_;

@@ -97,6 +97,15 @@ void bind_ops(py::module_& module) {
           },
           py::arg("client"), py::arg("model_input"), py::arg("ops"), py::kw_only(), py::arg("folders") = Folders())
       .def(
+          "add_texts",
+          [](ProcessingHolder& self, std::string client, std::shared_ptr<Tokenizer> tokenizer, std::string ids,
+             std::string mask, std::string types) {
+            throw_unless_ok(self.get().add_texts(std::move(client), std::move(tokenizer),
+                                                 {std::move(ids), std::move(mask), std::move(types)}));
+          },
+          py::arg("client"), py::arg("tokenizer"), py::kw_only(), py::arg("input_ids") = "",
+          py::arg("attention_mask") = "", py::arg("token_type_ids") = "")
+      .def(
           "add_output",
           [](ProcessingHolder& self, const std::string& output, const NamedOps& ops, const Folders& folders) {
             throw_unless_ok(self.get().add_output(output, make_ops(ops, folders)));

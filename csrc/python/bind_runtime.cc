@@ -46,6 +46,12 @@ Chains preprocessing(const RuntimeHolder& holder) {
       chains.emplace_back(processing->client().inputs[made.client].name, processing->model().inputs[made.model].name,
                           made.chain.op_names());
     }
+    for (const MadeTexts& made : processing->made_texts()) {
+      for (const MadeTexts::Target& target : made.targets) {
+        chains.emplace_back(made.name, processing->model().inputs[target.model].name,
+                            std::vector<std::string>{"tokenize"});
+      }
+    }
   }
   return chains;
 }

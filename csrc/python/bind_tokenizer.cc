@@ -65,7 +65,7 @@ py::tuple encode(Tokenizer& tokenizer, const std::vector<py::bytes>& texts) {
 }  // namespace
 
 void bind_tokenizer(py::module_& module) {
-  py::class_<Tokenizer>(module, "Tokenizer")
+  py::class_<Tokenizer, std::shared_ptr<Tokenizer>>(module, "Tokenizer")
       .def(py::init(&make_tokenizer), py::arg("model_path"), py::arg("extension_path"), py::kw_only(),
            py::arg("threads") = 1, py::arg("max_text_bytes") = std::size_t{1} << 20, py::arg("before") = IdsAndTypes(),
            py::arg("after") = IdsAndTypes(), py::arg("text_type") = 0, py::arg("max_length") = std::nullopt,

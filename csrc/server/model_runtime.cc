@@ -175,15 +175,17 @@ void ModelRuntime::run(Instance& instance) {
 }
 
 Result<std::span<const TensorView>> ModelRuntime::gather(Instance& instance, Batch& batch) {
-  Result<std::span<const TensorView>> inputs = instance.assembler->gather(batch);
-  if (instance.processor == nullptr) return inputs;
+  if (instance.processor == nullptr) return instance.assembler->gather(batch);
   std::vector<Status> statuses;
-  while (inputs.ok()) {
+  while (true) {
     const TimePoint began = clock_.now();
+    PYSERVER_RETURN_IF_ERROR(instance.processor->prepare(batch.requests));
+    Result<std::span<const TensorView>> inputs = instance.assembler->gather(batch);
+    if (!inputs.ok()) return inputs;
     instance.processor->preprocess(batch.requests, instance.assembler->rooms(), statuses);
     const Duration spent = clock_.now() - began;
     for (const auto& request : batch.requests) request->timeline.preprocess += spent;
-    if (std::ranges::all_of(statuses, &Status::ok)) break;
+    if (std::ranges::all_of(statuses, &Status::ok)) return inputs;
     for (std::size_t index = 0; index < statuses.size(); ++index) {
       if (statuses[index].ok()) continue;
       batch.rows -= batch.requests[index]->rows;
@@ -191,11 +193,9 @@ Result<std::span<const TensorView>> ModelRuntime::gather(Instance& instance, Bat
       finish(std::move(batch.requests[index]), failure);
     }
     std::erase(batch.requests, nullptr);
-    if (batch.requests.empty()) break;
-    // The rows of the others lie elsewhere now.
-    inputs = instance.assembler->gather(batch);
+    if (batch.requests.empty()) return inputs;
+    // The rows of the others lie elsewhere in the batch that is left.
   }
-  return inputs;
 }
 
 void ModelRuntime::execute(Instance& instance, Batch& batch) {

@@ -79,9 +79,25 @@ class OpenVinoTokenizer final : public Tokenizer {
         model_(std::move(model)),
         pool_(model_, options_.threads) {}
 
+  const TokenRowOptions& rows() const noexcept override { return options_.rows; }
+
+  Status check(std::span<const std::string_view> texts) const override {
+    for (std::size_t row = 0; row < texts.size(); ++row) {
+      if (texts[row].size() > options_.max_text_bytes) {
+        return invalid_argument(concat("row ", row, ": expected a text of at most ", options_.max_text_bytes,
+                                       " bytes, got ", texts[row].size()));
+      }
+      if (!is_utf8(texts[row])) {
+        return invalid_argument(
+            concat("row ", row, ": expected a text in UTF-8, got ", pyserver::quoted(texts[row], 64)));
+      }
+    }
+    return {};
+  }
+
   Status encode(std::span<const std::string_view> texts, Encoded& out) override {
     try {
-      PYSERVER_RETURN_IF_ERROR(check_texts(texts));
+      PYSERVER_RETURN_IF_ERROR(check(texts));
       std::vector<std::int32_t> ids;
       std::vector<std::size_t> ends;
       PYSERVER_RETURN_IF_ERROR(tokenize(texts, ids, ends));
@@ -100,20 +116,6 @@ class OpenVinoTokenizer final : public Tokenizer {
   }
 
  private:
-  Status check_texts(std::span<const std::string_view> texts) const {
-    for (std::size_t row = 0; row < texts.size(); ++row) {
-      if (texts[row].size() > options_.max_text_bytes) {
-        return invalid_argument(concat("row ", row, ": expected a text of at most ", options_.max_text_bytes,
-                                       " bytes, got ", texts[row].size()));
-      }
-      if (!is_utf8(texts[row])) {
-        return invalid_argument(
-            concat("row ", row, ": expected a text in UTF-8, got ", pyserver::quoted(texts[row], 64)));
-      }
-    }
-    return {};
-  }
-
   // A few texts at a time, so that what OpenVINO holds meanwhile is a small multiple of max_text_bytes. Each result is
   // copied: the request's memory belongs to its next run.
   Status tokenize(std::span<const std::string_view> texts, std::vector<std::int32_t>& ids,
@@ -173,7 +175,7 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::string& model_path
     return invalid_argument(concat("max_text_bytes must be 1 to ", kMaxTextBytes, ", got ", options.max_text_bytes));
   }
   if (options.threads < 1) return invalid_argument(concat("threads must be at least 1, got ", options.threads));
-  PYSERVER_RETURN_IF_ERROR(check(options.rows));
+  PYSERVER_RETURN_IF_ERROR(pyserver::check(options.rows));
   // Outlives the model and what may be thrown, whose code is the extension's.
   std::optional<ov::Core> core;
   std::unique_ptr<Tokenizer> tokenizer;

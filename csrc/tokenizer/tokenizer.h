@@ -30,6 +30,11 @@ class Tokenizer {
                                                  TokenizerOptions options);
   virtual ~Tokenizer() = default;
 
+  // INVALID_ARGUMENT, naming the row, for a text that is not UTF-8 or too long.
+  virtual Status check(std::span<const std::string_view> texts) const = 0;
+
+  virtual const TokenRowOptions& rows() const noexcept = 0;
+
   // One row a text; no text gives no row. INVALID_ARGUMENT, naming the row, for a text that is not UTF-8 or too long;
   // RESOURCE_EXHAUSTED where the batch becomes too large.
   virtual Status encode(std::span<const std::string_view> texts, Encoded& out) = 0;

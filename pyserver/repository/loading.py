@@ -34,7 +34,7 @@ def load_runtime(
         max_batch_size = engine.signature.max_batch_size
         _check_sizes("batching.preferred_batch_sizes", config.batching.preferred_batch_sizes, max_batch_size)
         settings = _core.BatchSettings(**config.batching.model_dump())
-        processing = make_processing(config, engine.signature, _folders(version, context))
+        processing = make_processing(config, engine.signature, _folders(version, context), context)
         runtime = _core.ModelRuntime(core, model, version.version, engine, settings, processing)
         _warm_up(runtime, config, max_batch_size)
         runtime.start()

@@ -7,17 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pyserver import _core
+from pyserver.config.load import parse_options
 from pyserver.config.processing import InputProcessing, OpConfig
 from pyserver.config.schema import ModelConfig
-from pyserver.errors import ModelLoadError
+from pyserver.config.tokenize import TokenizeOptions
+from pyserver.engines import LoadContext
+from pyserver.errors import ModelLoadError, PyserverError
 from pyserver.repository.presets import with_preset
+from pyserver.tokenizer import find_tokenizer, load_tokenizer, model_inputs
 
-# Ops that take what is encoded: one BYTES element for each row.
-_DECODERS = frozenset({"decode_image"})
+# The op that takes what is encoded: one BYTES element for each row.
+_DECODER = "decode_image"
+# No op of the core's chains: it makes several inputs of one, for a whole batch at once.
+_TOKENIZE = "tokenize"
 
 
 def make_processing(
-    config: ModelConfig, model: _core.ModelSignature, folders: Sequence[Path]
+    config: ModelConfig, model: _core.ModelSignature, folders: Sequence[Path], context: LoadContext
 ) -> _core.Processing | None:
     """The chains of a model that has `model` for a signature; None where it has none.
 
@@ -30,6 +36,9 @@ def make_processing(
     places = [str(folder) for folder in folders]
     for name, chain in config.preprocess.items():
         with _naming(f"preprocess.{name}"):
+            if chain.ops[0].name == _TOKENIZE:
+                _add_texts(processing, name, chain, model, folders, context)
+                continue
             client, target = _client_spec(name, chain), _model_input(name, chain, model)
             processing.add_input(client, target, _named(chain.ops), folders=places)
     for name, ops in config.postprocess.items():
@@ -48,13 +57,34 @@ def _naming(key: str) -> Iterator[None]:
         yield
     except _core.StatusError as error:
         raise ModelLoadError(f"model.yaml: {key}: {error.message}") from None
-    except ModelLoadError as error:
+    except PyserverError as error:
         raise ModelLoadError(f"model.yaml: {key}: {error.message}") from None
+
+
+def _add_texts(
+    processing: _core.Processing,
+    name: str,
+    chain: InputProcessing,
+    model: _core.ModelSignature,
+    folders: Sequence[Path],
+    context: LoadContext,
+) -> None:
+    if len(chain.ops) > 1 or chain.input or chain.datatype or chain.shape:
+        raise ModelLoadError(
+            "tokenize makes all inputs of the model that take tokens: nothing else can be said beside it"
+        )
+    options = parse_options(TokenizeOptions, chain.ops[0].options, "tokenize: ")
+    targets = model_inputs(options, [spec.name for spec in model.inputs])
+    # A text for each instance at the same time.
+    tokenizer = load_tokenizer(
+        find_tokenizer(options, folders), options, threads=context.threads, cache_folder=context.cache_folder
+    )
+    processing.add_texts(name, tokenizer, **targets)
 
 
 def _client_spec(name: str, chain: InputProcessing) -> _core.TensorSpec:
     """What the client sends. Where the first op decodes it, model.yaml need not say."""
-    decodes = chain.ops[0].name in _DECODERS
+    decodes = chain.ops[0].name == _DECODER
     datatype = chain.datatype or ("BYTES" if decodes else None)
     shape = chain.shape if chain.shape is not None else ([] if decodes else None)
     if datatype is None or shape is None:

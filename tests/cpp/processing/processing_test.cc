@@ -174,7 +174,7 @@ TEST_F(ProcessingTest, PlansTheModelsShapesBeforeAnythingIsComputed) {
 
   const std::string different = packed({"abc", "de"});
   EXPECT_EQ(processing.plan(*request(different, 2)),
-            invalid_argument("input 'text': row 2: it is made into [2], but row 1 into [3]: the rows of one request "
+            invalid_argument("input 'text': row 1: it is made into [2], but row 0 into [3]: the rows of one request "
                              "must be made alike"));
   const std::string bad = packed({"!"});
   EXPECT_EQ(processing.plan(*request(bad, 1)), invalid_argument("input 'text': letters: it begins with '!'"));

@@ -17,6 +17,7 @@ from pyserver import _core
 from pyserver.client import Client, RequestFailedError
 from pyserver.config.load import parse_model_config
 from pyserver.config.schema import ModelConfig
+from pyserver.engines import LoadContext
 from pyserver.errors import ConfigError, ModelLoadError
 from pyserver.repository.processing import make_processing
 
@@ -30,7 +31,7 @@ IDENTITY = _core.identity_engine(inputs=[PICTURE], outputs=[ANSWER], max_batch_s
 def processing(text: str, folder: Path) -> _core.Processing | None:
     """The chains of this model.yaml, for an identity model of one picture."""
     config = parse_model_config(text.encode(), folder / "model.yaml")
-    return make_processing(config, IDENTITY, [folder])
+    return make_processing(config, IDENTITY, [folder], LoadContext(threads=1))
 
 
 @pytest.mark.parametrize(
@@ -204,4 +205,4 @@ def test_a_bad_picture_is_the_callers_fault(
 
 
 def test_a_model_yaml_without_chains_processes_nothing(tmp_path: Path) -> None:
-    assert make_processing(ModelConfig(), IDENTITY, [tmp_path]) is None
+    assert make_processing(ModelConfig(), IDENTITY, [tmp_path], LoadContext(threads=1)) is None

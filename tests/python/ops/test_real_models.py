@@ -155,6 +155,6 @@ def test_the_time_of_preprocessing_is_in_the_ledger(client: Client) -> None:
 
 def test_rows_of_one_request_that_are_made_differently_are_refused(client: Client) -> None:
     files = [encoded(picture_of("wide", (800, 200))), encoded(picture_of("tall", (200, 800)))]
-    with pytest.raises(RequestFailedError, match=r"row 2: it is made into .* but row 1 into") as refused:
+    with pytest.raises(RequestFailedError, match=r"row 1: it is made into .* but row 0 into") as refused:
         answer(client, "detector", *files)
     assert refused.value.code.name == "INVALID_ARGUMENT"
