@@ -70,6 +70,17 @@ Box in_source(const Box& box, const PictureGeometry& geometry) noexcept {
           along(box.y2, geometry.offset_y, geometry.scale_y, geometry.source_height)};
 }
 
+// Where one of `count` scores of class `label` is higher than the best so far, it and its class take its place.
+void keep_better(const float* scores, std::uint32_t label, std::size_t count, float* best, std::uint32_t* labels) {
+  for (std::size_t box = 0; box < count; ++box) {
+    // By a mask, as compilers make a branch of two choices by one condition, and then no vectors.
+    const float score = scores[box];
+    const std::uint32_t mask = score > best[box] ? ~0U : 0U;
+    best[box] = score > best[box] ? score : best[box];
+    labels[box] = (label & mask) | (labels[box] & ~mask);
+  }
+}
+
 class Nms final : public Op {
  public:
   explicit Nms(const NmsOptions& options) : options_(options) {}
@@ -150,20 +161,18 @@ class Nms final : public Op {
     std::fill_n(memory.scores, head.boxes(), -std::numeric_limits<float>::infinity());
     std::fill_n(memory.classes, head.boxes(), 0U);
     const std::size_t first = first_class_field();
-    const auto look_at = [&](std::size_t box, std::size_t field) {
-      const float score = head.at(box, field);
-      const bool better = score > memory.scores[box];
-      memory.scores[box] = better ? score : memory.scores[box];
-      memory.classes[box] = better ? static_cast<std::uint32_t>(field - first) : memory.classes[box];
-    };
     // In the order in which the numbers lie in memory.
     if (options_.transposed) {
       for (std::size_t field = first; field < head.fields(); ++field) {
-        for (std::size_t box = 0; box < head.boxes(); ++box) look_at(box, field);
+        keep_better(memory.numbers + field * head.boxes(), static_cast<std::uint32_t>(field - first), head.boxes(),
+                    memory.scores, memory.classes);
       }
-    } else {
-      for (std::size_t box = 0; box < head.boxes(); ++box) {
-        for (std::size_t field = first; field < head.fields(); ++field) look_at(box, field);
+      return;
+    }
+    for (std::size_t box = 0; box < head.boxes(); ++box) {
+      for (std::size_t field = first; field < head.fields(); ++field) {
+        keep_better(memory.numbers + box * head.fields() + field, static_cast<std::uint32_t>(field - first), 1,
+                    memory.scores + box, memory.classes + box);
       }
     }
   }

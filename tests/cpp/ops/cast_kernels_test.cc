@@ -19,8 +19,11 @@ std::vector<float> floats() {
                          2.9e-8F, -3.1e-8F, 127.9F,    128.0F,     -128.9F,       255.9F,   256.0F,   -0.9F};
   std::mt19937 random(1);
   while (all.size() < 4096) {
-    const float number = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
-    all.push_back(random() % 2 == 0 ? number : std::ldexp(number, -static_cast<int>(std::ilogb(number)) % 20));
+    // Half of them any bits at all, half of them numbers about as large as FP16's.
+    const auto bits = static_cast<std::uint32_t>(random());
+    const float significand = std::bit_cast<float>((bits & 0x807fffffU) | 0x3f800000U);
+    all.push_back(random() % 2 == 0 ? std::bit_cast<float>(bits)
+                                    : std::ldexp(significand, static_cast<int>(random() % 44) - 26));
   }
   return all;
 }

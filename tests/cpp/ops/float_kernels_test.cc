@@ -31,6 +31,12 @@ void check_all(std::size_t count, double tolerance) {
   for (const Number x : numbers) sum += std::exp(x - largest);
   for (std::size_t at = 0; at < count; ++at) ASSERT_NEAR(got[at], std::exp(numbers[at] - largest) / sum, tolerance);
 
+  // 64 lines side by side, all the same.
+  alignas(64) static Number side_by_side[1000 * 64];
+  for (std::size_t at = 0; at < count * 64; ++at) side_by_side[at] = numbers[at / 64];
+  softmax_side_by_side(side_by_side, count, 64);
+  for (std::size_t at = 0; at < count * 64; ++at) ASSERT_NEAR(side_by_side[at], got[at / 64], tolerance);
+
   got = numbers;
   sigmoid(got);
   for (std::size_t at = 0; at < count; ++at) {
