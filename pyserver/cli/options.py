@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from pyserver.client import DEFAULT_ADDRESS, ClientTls
+from pyserver.channel import ClientTls
+from pyserver.client import DEFAULT_ADDRESS
 from pyserver.config.load import CLIENT_VARIABLE, flag_name
 from pyserver.config.schema import ServerSettings
 from pyserver.errors import ConfigError
