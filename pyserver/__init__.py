@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyserver.client import Client, RequestFailedError, Result, UnreachableError
+    from pyserver.channel import RequestFailedError, UnreachableError
+    from pyserver.client import Client, Result
     from pyserver.config.schema import ServerSettings
     from pyserver.errors import PyserverError
     from pyserver.server import Server
@@ -26,11 +27,11 @@ __all__ = [
 _HOMES = {
     "Client": "pyserver.client",
     "PyserverError": "pyserver.errors",
-    "RequestFailedError": "pyserver.client",
+    "RequestFailedError": "pyserver.channel",
     "Result": "pyserver.client",
     "Server": "pyserver.server",
     "ServerSettings": "pyserver.config.schema",
-    "UnreachableError": "pyserver.client",
+    "UnreachableError": "pyserver.channel",
 }
 
 

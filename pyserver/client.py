@@ -8,7 +8,6 @@ How arrays stand for tensors, BYTES and BF16 among them, is told in `pyserver.te
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Event
 from types import TracebackType
 from typing import Any
 
@@ -16,35 +15,11 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from pyserver.errors import PyserverError
+from pyserver.channel import ClientTls, RequestFailedError, UnreachableError, becomes_ready, failure_of, open_channel
 from pyserver.tensors import to_array, to_tensor
 from pyserver.v1 import model_status_pb2, model_status_pb2_grpc, predict_pb2, predict_pb2_grpc
 
 DEFAULT_ADDRESS = "127.0.0.1:8001"
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-
-
-class RequestFailedError(PyserverError):
-    """The server answered with an error. `code` is its canonical gRPC status code."""
-
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(f"{code.name}: {message}")
-        self.code = code
-
-
-class UnreachableError(PyserverError):
-    """No server answers at the address."""
-
-
-@dataclass(frozen=True)
-class ClientTls:
-    """How a client speaks TLS. PEM texts, not paths."""
-
-    authorities: bytes | None = None
-    """Who may have signed the server's certificate; None: whom the system trusts."""
-    certificate: bytes | None = None
-    """The client's own, where the server asks for one; with `private_key`."""
-    private_key: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -74,11 +49,7 @@ class Client:
         self._address = address
         self._timeout_s = timeout_s
         self._connect_timeout_s = connect_timeout_s
-        if tls is None:
-            self._channel = grpc.insecure_channel(address, options=_UNLIMITED)
-        else:
-            credentials = grpc.ssl_channel_credentials(tls.authorities, tls.private_key, tls.certificate)
-            self._channel = grpc.secure_channel(address, credentials, options=_UNLIMITED)
+        self._channel = open_channel(address, tls)
         self._predict = predict_pb2_grpc.PredictServiceStub(self._channel)
         self._status = model_status_pb2_grpc.ModelStatusServiceStub(self._channel)
         self._connected = False
@@ -149,7 +120,7 @@ class Client:
             for response in self._status.WatchModelStatus(request):
                 yield list(response.models)
         except grpc.RpcError as error:
-            raise _failure(error) from None
+            raise failure_of(error) from None
 
     def close(self) -> None:
         """Ends the connection."""
@@ -168,27 +139,12 @@ class Client:
         try:
             return method(request, timeout=self._timeout_s if timeout_s is None else timeout_s)
         except grpc.RpcError as error:
-            raise _failure(error) from None
+            raise failure_of(error) from None
 
     def _connect(self) -> None:
-        """Once: to tell a server that is not there from one that answers UNAVAILABLE."""
+        """Once."""
         if self._connected:
             return
-        settled = Event()
-        states: list[grpc.ChannelConnectivity] = []
-
-        def changed(state: grpc.ChannelConnectivity) -> None:
-            if state in (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE):
-                states.append(state)
-                settled.set()
-
-        self._channel.subscribe(changed, try_to_connect=True)
-        settled.wait(self._connect_timeout_s)
-        self._channel.unsubscribe(changed)
-        if not states or states[0] is not grpc.ChannelConnectivity.READY:
+        if not becomes_ready(self._channel, self._connect_timeout_s):
             raise UnreachableError(f"no server answers at {self._address}")
         self._connected = True
-
-
-def _failure(error: Any) -> RequestFailedError:
-    return RequestFailedError(error.code(), error.details() or "")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import resource
 import shlex
 import subprocess
 import sys
@@ -24,10 +23,12 @@ HERE = Path(__file__).resolve().parent
 # The servers and the messages are those of the measurement of overhead; what benchmarks share lies in bench/support.
 sys.path[:0] = [str(HERE.parent / "support"), str(HERE.parent / "overhead")]
 
+import h2load  # noqa: E402
 import messages  # noqa: E402
 import record  # noqa: E402
 import servers  # noqa: E402
 import toolchain  # noqa: E402
+from h2load import Shape, children_cpu_s  # noqa: E402
 
 from pyserver import _core  # noqa: E402
 from pyserver_loadgen.run import Runner, Setting, engine_subject  # noqa: E402
@@ -63,27 +64,12 @@ class Compared:
         return paired_ratio(*([getattr(seen, measure) for seen in side] for side in (self.h2load, self.ours)))
 
 
-@dataclass(frozen=True)
-class Shape:
-    """So many connections with so many streams each at any time."""
-
-    connections: int
-    streams: int
-
-    def __str__(self) -> str:
-        return f"{self.connections}x{self.streams}"
-
-
 def ask_h2load(server: servers.Server, message: messages.Message, body: Path, shape: Shape, seconds: float) -> Seen:
-    # A second of warm-up; windows of 2^24 - 1 bytes never hold a response back.
-    command = [
-        "h2load", "-t1", "-w24", "-W24", "-H", "content-type: application/grpc", "-H", "te: trailers",
-        f"-c{shape.connections}", f"-m{shape.streams}", f"-D{seconds:g}", "--warm-up-time=1", "-d", str(body),
-        f"http://{server.address}{message.path}",
-    ]  # fmt: skip
-    server_before, client_before = server.cpu_s(), _children_cpu_s()
+    url = f"http://{server.address}{message.path}"
+    command = h2load.command(shape, [f"-D{seconds:g}", "--warm-up-time=1"], body, url)
+    server_before, client_before = server.cpu_s(), children_cpu_s()
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    client_s, server_s = _children_cpu_s() - client_before, server.cpu_s() - server_before
+    client_s, server_s = children_cpu_s() - client_before, server.cpu_s() - server_before
     failed = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", told)
     rate = re.search(r"finished in \S+, ([0-9.]+) req/s", told)
     mean = re.search(r"time for request:\s+\S+\s+\S+\s+([0-9.]+)(us|ms|s)", told)
@@ -169,12 +155,6 @@ def _median(side: list[Seen], get: Callable[[Seen], float]) -> float:
 
 def _verdict(met: bool, text: str, came: str) -> str:
     return f"- {'met' if met else 'MISSED'}: {text}; got {came}"
-
-
-def _children_cpu_s() -> float:
-    """Of the processes that have ended: h2load, not the server."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return children.ru_utime + children.ru_stime
 
 
 def _shapes(text: str) -> list[Shape]:

@@ -22,10 +22,11 @@ import load
 import messages
 import record
 import servers
+from h2load import Shape
 from idle_connections import IdleConnections, allow_open_files
 
 GOAL_BYTES = 20_000
-BUSY = load.Shape(1_000, 10)
+BUSY = Shape(1_000, 10)
 BUSY_REQUESTS = 50_000
 TIMEOUT_S = 120
 # Memory counts as settled when it has moved by less than this between two looks.
@@ -53,7 +54,7 @@ class Held:
 def hold(server: servers.Server, message: messages.Message, idle: int, folder: Path) -> Held:
     target = load.make_targets([server], message, folder)[0]
     # What it allocates once, for its first requests on several connections, is not the price of a connection.
-    load.burst(target, load.Shape(16, 10), 2_000)
+    load.burst(target, Shape(16, 10), 2_000)
     before = settled_rss(server)
     with IdleConnections(server.address) as connections:
         opened_s = connections.open(idle, TIMEOUT_S)

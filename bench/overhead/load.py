@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import shlex
 import subprocess
 import time
@@ -16,24 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import h2load
 import messages
+from h2load import Shape, children_cpu_s
 from servers import Server
 
 T = TypeVar("T")
-
-# Windows of 2^24 - 1 bytes: they never hold a response back.
-_H2LOAD = ["h2load", "-t1", "-w24", "-W24", "-H", "content-type: application/grpc", "-H", "te: trailers"]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How the load comes: this many connections with this many streams each at any time."""
-
-    connections: int
-    streams: int
-
-    def __str__(self) -> str:
-        return f"{self.connections}x{self.streams}"
 
 
 @dataclass(frozen=True)
@@ -87,13 +74,11 @@ class Burst:
 
 def burst(target: Target, shape: Shape, requests: int) -> Burst:
     """Sends them as fast as they are answered. SystemExit where any was not."""
-    command = [
-        *_H2LOAD, f"-c{shape.connections}", f"-m{shape.streams}", f"-n{requests}", "-d", str(target.body),
-        f"http://{target.server.address}{target.path}",
-    ]  # fmt: skip
-    cpu_before, client_before = target.server.cpu_s(), _children_cpu_s()
+    url = f"http://{target.server.address}{target.path}"
+    command = h2load.command(shape, [f"-n{requests}"], target.body, url)
+    cpu_before, client_before = target.server.cpu_s(), children_cpu_s()
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    cpu, client = target.server.cpu_s() - cpu_before, _children_cpu_s() - client_before
+    cpu, client = target.server.cpu_s() - cpu_before, children_cpu_s() - client_before
     _check(told, target, requests)
     return Burst(requests, _finished_s(told), cpu, client, shlex.join(command))
 
@@ -114,7 +99,7 @@ def probe(target: Target, *, program: Path, mode: str, **options: float) -> dict
     """Runs the probe, see probe/main.cc for modes and options. SystemExit where a request failed."""
     words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
     command = [str(program), mode, "--to", target.server.address, "--path", target.path, "--body", str(target.body)]
-    cpu_before, client_before = target.server.cpu_s(), _children_cpu_s()
+    cpu_before, client_before = target.server.cpu_s(), children_cpu_s()
     done = subprocess.run([*command, *words], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{target.server.kind}: {done.stderr}")
@@ -123,7 +108,7 @@ def probe(target: Target, *, program: Path, mode: str, **options: float) -> dict
     if told["answered"] != told["sent"] or told["failed"] or wrong_size:
         raise SystemExit(f"{target.server.kind}: expected answers of {target.answer_bytes} bytes to all, got {told}")
     told["server_cpu_s"] = target.server.cpu_s() - cpu_before
-    told["client_cpu_s"] = _children_cpu_s() - client_before
+    told["client_cpu_s"] = children_cpu_s() - client_before
     return {**told, "command": shlex.join([*command, *words])}
 
 
@@ -142,9 +127,3 @@ def _finished_s(told: str) -> float:
     if not found:
         raise SystemExit(f"h2load said:\n{told}")
     return float(found[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}[found[2]]
-
-
-def _children_cpu_s() -> float:
-    """Of the processes that have ended, so that the servers are not in it."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return children.ru_utime + children.ru_stime

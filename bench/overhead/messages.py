@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import numpy as np
 import yaml
 
+from pyserver.channel import open_channel
 from pyserver.open_inference import open_inference_pb2 as oip
 from pyserver.tensors import to_array, to_tensor
 from pyserver.v1 import predict_pb2
@@ -20,7 +20,6 @@ METHODS = {"ModelInfer": MODEL_INFER, "Predict": PREDICT}
 MODEL = "identity"
 SMALL = 64
 LARGE = 150_528  # 224 × 224 × 3: 600 KB
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def write_repository(root: Path, max_batch_size: int) -> Path:
 
 def checked_answer(address: str, message: Message, echoes: bool) -> int:
     """Asks once with grpcio. Returns the bytes of the answer, prefix included; SystemExit where it is not right."""
-    with grpc.insecure_channel(address, options=_UNLIMITED) as channel:
+    with open_channel(address) as channel:
         ask: Callable[..., bytes] = channel.unary_unary(message.path)
         answer = ask(message.body, timeout=30, wait_for_ready=True)
     if echoes:

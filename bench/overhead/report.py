@@ -8,7 +8,8 @@ from typing import Any
 
 import messages
 import record
-from load import Burst, Shape
+from h2load import Shape
+from load import Burst
 from servers import KINDS, TITLES
 
 LOADS = {

@@ -31,6 +31,7 @@ import messages
 import record
 import servers
 import toolchain
+from h2load import Shape
 from load import Burst, Target
 from report import LOADS, Measured, goals, report
 
@@ -59,7 +60,7 @@ def measure(options: argparse.Namespace, folder: Path) -> Measured:
     return measured
 
 
-def bursts(options: argparse.Namespace, targets: list[Target], shape: load.Shape) -> dict[str, list[Burst]]:
+def bursts(options: argparse.Namespace, targets: list[Target], shape: Shape) -> dict[str, list[Burst]]:
     """So many requests for each server that they take it about the wanted time."""
     sizes = {target: load.sized_burst(target, shape, options.seconds) for target in targets}
     return load.in_turns(options.rounds, targets, lambda target: load.burst(target, shape, sizes[target]))

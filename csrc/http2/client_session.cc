@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "http2/nghttp2_fields.h"
 
 namespace pyserver {
 namespace {
@@ -17,16 +18,6 @@ namespace {
 // Wide enough for anything that is in flight on one connection; WINDOW_UPDATEs become rare.
 constexpr std::int32_t kWindow = std::numeric_limits<std::int32_t>::max();
 constexpr std::size_t kFrameHead = 9;
-
-std::string_view text_of(nghttp2_rcbuf* buffer) {
-  const nghttp2_vec text = nghttp2_rcbuf_get_buf(buffer);
-  return {reinterpret_cast<const char*>(text.base), text.len};
-}
-
-std::uint8_t* writable_bytes(std::string_view text) {
-  // nghttp2 takes names and values as not const, but does not write to them.
-  return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-}
 
 ClientExchange* exchange_of(nghttp2_session* session, StreamId stream) {
   return static_cast<ClientExchange*>(nghttp2_session_get_stream_user_data(session, stream));
@@ -41,11 +32,8 @@ struct Http2RequestHead::State {
 
 Http2RequestHead::Http2RequestHead(std::span<const HeaderField> fields) : state_(std::make_unique<State>()) {
   for (const HeaderField& field : fields) state_->fields.add(field.name, field.value);
-  constexpr std::uint8_t kNoCopy = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
   for (std::size_t index = 0; index < state_->fields.size(); ++index) {
-    const HeaderField field = state_->fields[index];
-    state_->values.push_back(
-        {writable_bytes(field.name), writable_bytes(field.value), field.name.size(), field.value.size(), kNoCopy});
+    state_->values.push_back(as_nv(state_->fields[index], kFieldNotCopied));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "http2/nghttp2_fields.h"
 #include "http2/session_state.h"
 
 namespace pyserver {
@@ -14,15 +15,6 @@ TimePoint age_limit_from(TimePoint opened, std::chrono::milliseconds age) {
   std::random_device random;
   std::uniform_real_distribution<double> share(0.9, 1.1);
   return opened + std::chrono::duration_cast<Duration>(age * share(random));
-}
-
-std::uint8_t* writable_bytes(std::string_view text) {
-  // nghttp2 takes names and values as not const, but does not write to them.
-  return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-}
-
-nghttp2_nv as_nv(const HeaderField& field, std::uint8_t flags) {
-  return {writable_bytes(field.name), writable_bytes(field.value), field.name.size(), field.value.size(), flags};
 }
 
 }  // namespace
@@ -128,9 +120,8 @@ void Http2Session::State::submit_headers(SessionStream& stream, std::span<const 
 void Http2Session::State::submit_trailers(SessionStream& stream) {
   nv.clear();
   // They lie in the stream, which outlives the frame: nghttp2 need not copy them.
-  constexpr std::uint8_t kNoCopy = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
   for (std::size_t index = 0; index < stream.trailers.size(); ++index) {
-    nv.push_back(as_nv(stream.trailers[index], kNoCopy));
+    nv.push_back(as_nv(stream.trailers[index], kFieldNotCopied));
   }
   if (nghttp2_submit_trailer(session, stream.id, nv.data(), nv.size()) == 0) ++own_frames_queued;
 }

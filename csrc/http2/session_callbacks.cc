@@ -2,15 +2,11 @@
 #include <algorithm>
 #include <new>
 
+#include "http2/nghttp2_fields.h"
 #include "http2/session_state.h"
 
 namespace pyserver {
 namespace {
-
-std::string_view text_of(nghttp2_rcbuf* buffer) {
-  const nghttp2_vec text = nghttp2_rcbuf_get_buf(buffer);
-  return {reinterpret_cast<const char*>(text.base), text.len};
-}
 
 // RFC 9113, 8.2.1 forbids white space around a value; gRPC allows it to be stripped, and some clients send it.
 std::string_view stripped(std::string_view value) {

@@ -10,20 +10,15 @@ std::size_t StreamConnection::room() const noexcept {
 }
 
 void StreamConnection::begin(const Ticket& ticket, std::uint32_t body) {
-  Call& call = calls_.take([] { return std::make_unique<Call>(); });
-  call.ticket = ticket;
+  Call& call = calls_.take(ticket, [] { return std::make_unique<Call>(); });
   call.body = body;
-  call.told = false;
-  ++call.generation;
   const LoadRequests& requests = scope_.requests;
-  const std::uint64_t number = static_cast<std::uint64_t>(call.generation) << 32 | call.place;
-  call.cursor =
-      requests.options().id_offset
-          ? MessageCursor(requests.message(body), *requests.options().id_offset + kMessagePrefix, to_request_id(number))
-          : MessageCursor(requests.message(body));
+  call.cursor = requests.options().id_offset
+                    ? MessageCursor(requests.message(body), *requests.options().id_offset + kMessagePrefix,
+                                    to_request_id(call.number()))
+                    : MessageCursor(requests.message(body));
   unsent_bytes_ += call.cursor.left();
   if (sending_ == nullptr) sending_ = &call;
-  if (next_to_time_out_ == nullptr) next_to_time_out_ = &call;
   if (stream_ != 0) {
     if (std::exchange(deferred_, false)) session().resume(stream_);
     return;
@@ -83,7 +78,7 @@ void StreamConnection::take_answer(std::span<const std::byte> message) {
       }
     }
   }
-  give_back(*call);
+  calls_.give_back(*call);
 }
 
 StreamConnection::Call* StreamConnection::asked(std::string_view id) const noexcept {
@@ -91,17 +86,10 @@ StreamConnection::Call* StreamConnection::asked(std::string_view id) const noexc
   if (scope_.requests.options().id_reader == IdReader::kNone) {
     call = calls_.first();
   } else if (const std::optional<std::uint64_t> number = from_request_id(id)) {
-    call = calls_.at(static_cast<std::uint32_t>(*number));
-    if (call != nullptr && call->generation != *number >> 32) call = nullptr;
+    call = calls_.numbered(*number);
   }
   // Nobody can have answered what was not sent to its end.
-  return call != nullptr && (call->generation & 1) != 0 && call->cursor.left() == 0 ? call : nullptr;
-}
-
-void StreamConnection::give_back(Call& call) noexcept {
-  if (next_to_time_out_ == &call) next_to_time_out_ = call.next;
-  ++call.generation;
-  calls_.give_back(call);
+  return call != nullptr && call->cursor.left() == 0 ? call : nullptr;
 }
 
 void StreamConnection::on_closed(Http2Error error) {
@@ -114,35 +102,21 @@ void StreamConnection::on_closed(Http2Error error) {
 }
 
 void StreamConnection::fail_all(ErrorKind kind, std::string_view sentence) {
-  while (Call* call = calls_.first()) {
-    if (!call->told) scope_.recorder.failed(call->ticket, now(), kind, sentence);
-    give_back(*call);
-  }
+  calls_.give_all_back([&](const Call& call) { scope_.recorder.failed(call.ticket, now(), kind, sentence); });
   stream_ = 0;
   sending_ = nullptr;
   unsent_bytes_ = 0;
 }
 
 void StreamConnection::abandon() {
-  while (Call* call = calls_.first()) {
-    if (!call->told) scope_.recorder.lost(call->ticket);
-    give_back(*call);
-  }
-}
-
-Nanos StreamConnection::next_timeout() const noexcept {
-  if (!scope_.plan.timeout || next_to_time_out_ == nullptr) return kNeverNanos;
-  return next_to_time_out_->ticket.due + *scope_.plan.timeout;
+  calls_.give_all_back([this](const Call& call) { scope_.recorder.lost(call.ticket); });
 }
 
 void StreamConnection::time_out(Nanos moment) {
   // The stream cannot take a request back: its place stays taken until the answer comes.
-  while (next_timeout() <= moment) {
-    Call& call = *next_to_time_out_;
-    next_to_time_out_ = call.next;
-    if (std::exchange(call.told, true)) continue;
+  calls_.time_out(moment, [&](const Call& call) {
     scope_.recorder.failed(call.ticket, moment, ErrorKind::timeout(), "no answer within the time-out");
-  }
+  });
 }
 
 }  // namespace pyserver::loadgen

@@ -4,10 +4,10 @@
 // When the server ends the stream, the requests in flight fail with what it says, and the next one begins a new stream.
 #pragma once
 
-#include "loadgen/call_list.h"
 #include "loadgen/grpc_answer.h"
 #include "loadgen/grpc_connection.h"
 #include "loadgen/message_assembler.h"
+#include "loadgen/timed_calls.h"
 
 namespace pyserver::loadgen {
 
@@ -21,11 +21,8 @@ class StreamConnection final : public GrpcConnection, private ClientExchange {
   void abandon() override;
 
  private:
-  struct Call : CallList<Call>::Links {
-    Ticket ticket;
+  struct Call : TimedCalls<Call>::Links {
     std::uint32_t body = 0;
-    std::uint32_t generation = 0;  // tells its requests apart; odd while it is in use
-    bool told = false;             // the recorder knows how it ended
     MessageCursor cursor;
   };
 
@@ -37,23 +34,21 @@ class StreamConnection final : public GrpcConnection, private ClientExchange {
 
   void fail_all(std::string_view sentence) override { fail_all(ErrorKind::connection(), sentence); }
   bool idle() const noexcept override { return calls_.size() == 0; }
-  Nanos next_timeout() const noexcept override;
+  Nanos next_timeout() const noexcept override { return calls_.next_timeout(); }
   void time_out(Nanos now) override;
 
   void fail_all(ErrorKind kind, std::string_view sentence);
   void take_answer(std::span<const std::byte> message);
   // Whom an answer is for; nullptr where it names nobody.
   Call* asked(std::string_view id) const noexcept;
-  void give_back(Call& call) noexcept;
 
   StreamId stream_ = 0;    // 0: none is open
   bool deferred_ = false;  // the session waits to be told of more
   GrpcAnswer answer_;
   MessageAssembler messages_;
-  CallList<Call> calls_;
+  TimedCalls<Call> calls_{scope_.plan.timeout};
   Call* sending_ = nullptr;  // the first whose message is not sent to its end; all after it are not, either
   std::size_t unsent_bytes_ = 0;
-  Call* next_to_time_out_ = nullptr;
 };
 
 }  // namespace pyserver::loadgen

@@ -4,15 +4,13 @@
 
 namespace pyserver::loadgen {
 
-class UnaryConnection::Call final : public ClientExchange, public CallList<Call>::Links {
+class UnaryConnection::Call final : public ClientExchange, public TimedCalls<Call>::Links {
  public:
   explicit Call(UnaryConnection& connection) : connection_(connection) {}
 
-  void start(const Ticket& its_ticket, std::uint32_t its_body, std::uint64_t id) {
+  void start(std::uint32_t its_body, std::uint64_t id) {
     const LoadRequests& requests = connection_.scope_.requests;
-    ticket = its_ticket;
     body = its_body;
-    told = false;
     const std::optional<std::size_t>& id_offset = requests.options().id_offset;
     if (id_offset) {
       cursor_ = MessageCursor(requests.message(body), *id_offset + kMessagePrefix, to_request_id(id));
@@ -40,14 +38,11 @@ class UnaryConnection::Call final : public ClientExchange, public CallList<Call>
   }
   void on_closed(Http2Error error) override {
     if (!told) connection_.tell(*this, error);
-    if (connection_.next_to_time_out_ == this) connection_.next_to_time_out_ = next;
     connection_.calls_.give_back(*this);
   }
 
   StreamId stream = 0;
-  Ticket ticket;
   std::uint32_t body = 0;
-  bool told = false;  // the recorder knows how it ended
   GrpcAnswer answer;
   MessageAssembler messages;
   Status problem;  // with what was received, where gRPC itself has none
@@ -59,7 +54,7 @@ class UnaryConnection::Call final : public ClientExchange, public CallList<Call>
 };
 
 UnaryConnection::UnaryConnection(const ConnectionScope& scope, const Http2RequestHead& head)
-    : GrpcConnection(scope, head) {}
+    : GrpcConnection(scope, head), calls_(scope.plan.timeout) {}
 
 UnaryConnection::~UnaryConnection() = default;
 
@@ -70,9 +65,8 @@ std::size_t UnaryConnection::room() const noexcept {
 }
 
 void UnaryConnection::begin(const Ticket& ticket, std::uint32_t body) {
-  Call& call = calls_.take([this] { return std::make_unique<Call>(*this); });
-  call.start(ticket, body, begun_++);
-  if (next_to_time_out_ == nullptr) next_to_time_out_ = &call;
+  Call& call = calls_.take(ticket, [this] { return std::make_unique<Call>(*this); });
+  call.start(body, begun_++);
   const Result<StreamId> stream = session().open(head(), call);
   if (stream.ok()) {
     call.stream = *stream;
@@ -99,35 +93,21 @@ void UnaryConnection::tell(Call& call, Http2Error closed) {
 }
 
 void UnaryConnection::fail_all(std::string_view sentence) {
-  while (Call* call = calls_.first()) {
-    if (!call->told) scope_.recorder.failed(call->ticket, now(), ErrorKind::connection(), sentence);
-    calls_.give_back(*call);
-  }
-  next_to_time_out_ = nullptr;
+  calls_.give_all_back(
+      [&](const Call& call) { scope_.recorder.failed(call.ticket, now(), ErrorKind::connection(), sentence); });
 }
 
 void UnaryConnection::abandon() {
-  while (Call* call = calls_.first()) {
-    if (!call->told) scope_.recorder.lost(call->ticket);
-    calls_.give_back(*call);
-  }
-  next_to_time_out_ = nullptr;
+  calls_.give_all_back([this](const Call& call) { scope_.recorder.lost(call.ticket); });
 }
 
-Nanos UnaryConnection::next_timeout() const noexcept {
-  if (!scope_.plan.timeout || next_to_time_out_ == nullptr) return kNeverNanos;
-  return next_to_time_out_->ticket.due + *scope_.plan.timeout;
-}
+Nanos UnaryConnection::next_timeout() const noexcept { return calls_.next_timeout(); }
 
 void UnaryConnection::time_out(Nanos moment) {
-  while (next_timeout() <= moment) {
-    Call& call = *next_to_time_out_;
-    next_to_time_out_ = call.next;
-    if (call.told) continue;
-    call.told = true;
+  calls_.time_out(moment, [&](const Call& call) {
     scope_.recorder.failed(call.ticket, moment, ErrorKind::timeout(), "no answer within the time-out");
     session().reset(call.stream, Http2Error::kCancel);
-  }
+  });
 }
 
 }  // namespace pyserver::loadgen

@@ -1,10 +1,10 @@
 // UnaryConnection: unary gRPC calls, many at once, each on a stream of its own.
 #pragma once
 
-#include "loadgen/call_list.h"
 #include "loadgen/grpc_answer.h"
 #include "loadgen/grpc_connection.h"
 #include "loadgen/message_assembler.h"
+#include "loadgen/timed_calls.h"
 
 namespace pyserver::loadgen {
 
@@ -28,8 +28,7 @@ class UnaryConnection final : public GrpcConnection {
   // How the call ended, unless that was told before.
   void tell(Call& call, Http2Error closed);
 
-  CallList<Call> calls_;
-  Call* next_to_time_out_ = nullptr;  // the first in the list that was not told to be late
+  TimedCalls<Call> calls_;
   std::uint64_t begun_ = 0;
 };
 

@@ -11,6 +11,7 @@ import typer
 
 from pyserver.cli.bench_options import BenchOptions, takes_bench_options
 from pyserver.cli.exit_codes import FAILURE, INTERRUPTED, OK
+from pyserver.cli.options import client_tls
 from pyserver.errors import ConfigError, PyserverError
 
 if TYPE_CHECKING:
@@ -232,19 +233,11 @@ def _tell(report: Report, quiet: bool) -> int:
 def _tls(options: BenchOptions) -> TlsOptions | None:
     from pyserver_loadgen.protocols import TlsOptions
 
-    files = (options.tls_ca, options.tls_certificate, options.tls_key)
-    if not (options.tls or any(files) or options.tls_server_name or options.tls_no_verify):
+    asked = options.tls or options.tls_server_name != "" or options.tls_no_verify
+    files = client_tls(asked, options.tls_ca, options.tls_cert, options.tls_key)
+    if files is None:
         return None
-    if (options.tls_certificate is None) != (options.tls_key is None):
-        raise ConfigError("--tls-certificate and --tls-key belong together: give both")
-    ca, certificate, key = (_text(path) for path in files)
+    # What PEM files have around their certificates and keys may be in any encoding, and is not read.
+    pems = (files.authorities, files.certificate, files.private_key)
+    ca, certificate, key = ((pem or b"").decode("ascii", "ignore") for pem in pems)
     return TlsOptions(ca, certificate, key, options.tls_server_name, not options.tls_no_verify)
-
-
-def _text(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PyserverError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

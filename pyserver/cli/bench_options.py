@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from pyserver.cli.options import TLS_PANEL, TlsCaOption, TlsCertOption, TlsKeyOption, TlsOption
 from pyserver.client import DEFAULT_ADDRESS
 from pyserver.config.load import CLIENT_VARIABLE
 
@@ -17,7 +18,6 @@ _TARGET = "What is measured"
 _SENT = "What is sent"
 _LOAD = "How much is sent"
 _GOALS = "Goals and comparisons"
-_TLS = "TLS"
 _OUTPUT = "What comes out"
 
 
@@ -179,18 +179,16 @@ class BenchOptions:
     ] = 3
     compare: Annotated[Path | None, _option(_GOALS, "--compare", "FILE.json", "A saved report to compare with.")] = None
 
-    tls: Annotated[bool, _option(_TLS, "--tls", None, "Encrypt; the other options here imply it.")] = False
-    tls_ca: Annotated[
-        Path | None, _option(_TLS, "--tls-ca", "FILE", "Whom to trust; default: the system's authorities.")
-    ] = None
-    tls_certificate: Annotated[
-        Path | None, _option(_TLS, "--tls-certificate", "FILE", "One's own, with --tls-key.")
-    ] = None
-    tls_key: Annotated[Path | None, _option(_TLS, "--tls-key", "FILE", "Of one's own certificate.")] = None
+    tls: TlsOption = False
+    tls_ca: TlsCaOption = None
+    tls_cert: TlsCertOption = None
+    tls_key: TlsKeyOption = None
     tls_server_name: Annotated[
-        str, _option(_TLS, "--tls-server-name", "NAME", "That the server's certificate must have.")
+        str, _option(TLS_PANEL, "--tls-server-name", "NAME", "That the server's certificate must have; implies --tls.")
     ] = ""
-    tls_no_verify: Annotated[bool, _option(_TLS, "--tls-no-verify", None, "Trust whoever answers.")] = False
+    tls_no_verify: Annotated[
+        bool, _option(TLS_PANEL, "--tls-no-verify", None, "Trust whoever answers; implies --tls.")
+    ] = False
 
     json: Annotated[
         Path | None, _option(_OUTPUT, "--json", "FILE", "Everything; docs/load_generator.md has the schema.")

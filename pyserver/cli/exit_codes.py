@@ -1,6 +1,6 @@
 """What the exit code of a command says."""
 
-from pyserver.client import UnreachableError
+from pyserver.channel import UnreachableError
 from pyserver.errors import ConfigError, PyserverError
 
 OK = 0

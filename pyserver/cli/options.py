@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from pyserver.client import DEFAULT_ADDRESS, ClientTls
+from pyserver.channel import ClientTls
+from pyserver.client import DEFAULT_ADDRESS
 from pyserver.config.load import CLIENT_VARIABLE, flag_name
 from pyserver.config.schema import ServerSettings
 from pyserver.errors import ConfigError
@@ -20,14 +21,22 @@ AddressOption = Annotated[
 ]
 DEFAULT_SERVER = DEFAULT_ADDRESS
 
-TlsOption = Annotated[bool, typer.Option("--tls", help="The server speaks TLS; the system says whom to trust.")]
+TLS_PANEL = "TLS"
+
+
+def _tls_option(flag: str, metavar: str | None, text: str) -> Any:
+    return typer.Option(flag, metavar=metavar, help=text, rich_help_panel=TLS_PANEL)
+
+
+# Every command that asks a server has these; client_tls() reads them.
+TlsOption = Annotated[bool, _tls_option("--tls", None, "The server speaks TLS; the system says whom to trust.")]
 TlsCaOption = Annotated[
-    Path | None, typer.Option("--tls-ca", metavar="FILE", help="Trust these authorities (PEM) instead; implies --tls.")
+    Path | None, _tls_option("--tls-ca", "FILE", "Trust these authorities (PEM) instead; implies --tls.")
 ]
 TlsCertOption = Annotated[
-    Path | None, typer.Option("--tls-cert", metavar="FILE", help="Our own certificate (PEM), where the server asks.")
+    Path | None, _tls_option("--tls-cert", "FILE", "Our own certificate (PEM), where the server asks.")
 ]
-TlsKeyOption = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")]
+TlsKeyOption = Annotated[Path | None, _tls_option("--tls-key", "FILE", "Its private key (PEM).")]
 
 
 def client_tls(

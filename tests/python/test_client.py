@@ -7,7 +7,8 @@ import pytest
 from server_process import ServerProcess
 
 import pyserver
-from pyserver.client import Client, RequestFailedError
+from pyserver.channel import RequestFailedError
+from pyserver.client import Client
 from pyserver.errors import PyserverError
 from pyserver.tensors import DTYPES, datatype_of, to_array, to_tensor
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from server_process import RepositoryBuilder, StartServer
 
-from pyserver.client import Client, RequestFailedError
+from pyserver.channel import RequestFailedError
+from pyserver.client import Client
 from pyserver.logs import JsonFormatter, TextFormatter, fields, log_request
 
 

@@ -135,7 +135,7 @@ class Runner:
 
     def _start(self, load: Load) -> None:
         # Only here, so that reading results does not need gRPC.
-        from pyserver.client import UnreachableError
+        from pyserver.channel import UnreachableError
 
         try:
             load.start()

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "engines/openvino/compilation.h"
 #include "engines/openvino/error_text.h"
+#include "engines/openvino/float_environment.h"
 #include "engines/openvino/model_reader.h"
 #include "engines/openvino/openvino_instance.h"
 #include "engines/openvino/row_probe.h"
@@ -34,6 +35,7 @@ class OpenVinoEngine final : public Engine {
     if (group >= forms_.size()) {
       return invalid_argument(concat("there are ", forms_.size(), " instance groups, and no group ", group));
     }
+    const FloatEnvironment kept;
     try {
       CompiledForm& form = forms_[group];
       const int threads = form.group.count * form.group.threads;
@@ -85,6 +87,7 @@ Result<bool> batches_by_mistake(Engine& engine, const ModelOverrides& overrides)
 
 Result<std::unique_ptr<Engine>> make_openvino_engine(const std::string& path, const ModelOverrides& overrides,
                                                      const OpenVinoOptions& options) {
+  const FloatEnvironment kept;
   auto engine = make_engine(path, overrides, options);
   if (!engine.ok()) return engine;
   const auto mistaken = batches_by_mistake(**engine, overrides);

@@ -4,6 +4,17 @@
 #include <atomic>
 
 namespace pyserver {
+namespace {
+
+// Nobody but us lends blocks, so that one that is free stays free.
+bool is_lent(const std::shared_ptr<std::vector<ov::Tensor>>& block) noexcept {
+  if (block.use_count() > 1) return true;
+  // What the last reader read comes before what is written next.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return false;
+}
+
+}  // namespace
 
 OutputBlocks::OutputBlocks(const ov::CompiledModel& model, ov::InferRequest& request)
     : fixed_(std::ranges::all_of(model.outputs(), [](const auto& output) {
@@ -17,17 +28,9 @@ OutputBlocks::OutputBlocks(const ov::CompiledModel& model, ov::InferRequest& req
   blocks_.push_back(std::make_shared<Block>(std::move(first)));
 }
 
-// Nobody but us lends blocks, so that one that is free stays free.
-bool OutputBlocks::is_lent(const std::shared_ptr<Block>& block) const noexcept {
-  if (block.use_count() > 1) return true;
-  // What the last reader read comes before what is written next.
-  std::atomic_thread_fence(std::memory_order_acquire);
-  return false;
-}
-
 void OutputBlocks::prepare(ov::InferRequest& request) {
   if (!fixed_ || !is_lent(blocks_[current_])) return;
-  const auto free = std::ranges::find_if(blocks_, [this](const auto& block) { return !is_lent(block); });
+  const auto free = std::ranges::find_if(blocks_, [](const auto& block) { return !is_lent(block); });
   if (free == blocks_.end()) {
     Block block;
     for (const ov::Tensor& output : *blocks_.front()) block.emplace_back(output.get_element_type(), output.get_shape());
@@ -42,7 +45,7 @@ void OutputBlocks::prepare(ov::InferRequest& request) {
 
 std::shared_ptr<const void> OutputBlocks::share() {
   if (!fixed_) return nullptr;
-  const auto others_lent = std::ranges::count_if(blocks_, [this](const auto& block) { return is_lent(block); });
+  const auto others_lent = std::ranges::count_if(blocks_, [](const auto& block) { return is_lent(block); });
   if (static_cast<std::size_t>(others_lent) + 1 >= kMaxBlocks) return nullptr;
   return blocks_[current_];
 }

@@ -30,8 +30,6 @@ class OutputBlocks {
  private:
   using Block = std::vector<ov::Tensor>;  // one an output
 
-  bool is_lent(const std::shared_ptr<Block>& block) const noexcept;
-
   bool fixed_;
   std::vector<std::shared_ptr<Block>> blocks_;
   std::size_t current_ = 0;

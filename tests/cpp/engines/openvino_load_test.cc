@@ -1,4 +1,5 @@
 #include <fstream>
+#include <limits>
 
 #include "engines/openvino/error_text.h"
 #include "engines/openvino_models.h"
@@ -110,6 +111,22 @@ TEST_F(OpenVinoOptionsTest, TakesOpenVinosOwnPropertiesPinningAndPrecision) {
     options.precision = precision;
     EXPECT_TRUE(load(model(), {}, options));
   }
+}
+
+TEST_F(OpenVinoOptionsTest, AModelThatIsComputedWithoutSubnormalsLeavesTheLoadersArithmeticAsItWas) {
+  volatile double smallest = std::numeric_limits<double>::min();
+  OpenVinoOptions options = with_threads(1);
+  options.properties = {{"CPU_DENORMALS_OPTIMIZATION", "YES"}};
+  const auto engine = load(model(), {}, options);
+  ASSERT_TRUE(engine);
+  EXPECT_NE(smallest / 2, 0);
+  const auto instance = instance_of(*engine);
+  EXPECT_NE(smallest / 2, 0);
+  const std::vector<float> values{1, 2, 3, 4};
+  const TensorView input = view(Datatype::kFp32, {1, 4}, values);
+  std::vector<TensorView> outputs;
+  ASSERT_TRUE(instance->execute({&input, 1}, outputs).ok());
+  EXPECT_NE(smallest / 2, 0);
 }
 
 TEST_F(OpenVinoOptionsTest, KeepsCompiledModelsInItsCacheFolderAndAnswersTheSameFromThere) {

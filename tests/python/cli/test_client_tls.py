@@ -36,6 +36,20 @@ def test_a_server_with_mutual_tls_is_asked(secure_server: ServerProcess, authori
     done = pyserver("predict", "echo", tmp_path / "x.json", *address, *trust)
     assert done.returncode == 0, done.stderr
     assert "2.5" in done.stdout
+    done = pyserver("bench", "echo", "--duration", "0.2s", "--warmup", "0.1s", "--quiet", *address, *trust)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_pem_files_say_beside_is_not_read(
+    secure_server: ServerProcess, authority: Authority, tmp_path: Path
+) -> None:
+    own = authority.sign("client")
+    remarked = tmp_path / "remarked.pem"
+    remarked.write_bytes("Zertifizierungsstelle für Versuche\n".encode("latin-1") + authority.certificate.read_bytes())
+    trust = ["--tls-ca", remarked, "--tls-cert", own.chain, "--tls-key", own.key]
+    for command in (["status"], ["bench", "echo", "--duration", "0.2s", "--warmup", "0.1s", "--quiet"]):
+        done = pyserver(*command, "--address", secure_server.address, *trust)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -43,11 +57,12 @@ def test_a_server_with_mutual_tls_is_asked(secure_server: ServerProcess, authori
     [
         (["--tls-cert", "x.pem"], "--tls-cert and --tls-key go together"),
         (["--tls-ca", "nothing.pem"], "nothing.pem: No such file or directory"),
-        (["--tls"], "no server answers"),
+        (["--tls"], "server answers at 127.0.0.1:9"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(arguments: list[str], message: str) -> None:
-    done = pyserver("status", "--address", "127.0.0.1:9", *arguments)
+@pytest.mark.parametrize("command", [["status"], ["bench", "echo"]], ids=" ".join)
+def test_what_is_wrong_is_told_in_one_line(command: list[str], arguments: list[str], message: str) -> None:
+    done = pyserver(*command, "--address", "127.0.0.1:9", *arguments)
     assert done.returncode != 0
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -11,7 +11,8 @@ import pytest
 from dense_formats import ANY, BIAS, FORMATS, answer
 from server_process import ServerProcess
 
-from pyserver.client import Client, RequestFailedError
+from pyserver.channel import RequestFailedError
+from pyserver.client import Client
 from pyserver.config.schema import ModelConfig
 from pyserver.engines import LoadContext, load_engine
 from pyserver.errors import ModelLoadError

@@ -9,17 +9,21 @@ import http.client
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from threading import Event
 from types import TracebackType
 from typing import Any
 
 import grpc
 
-from pyserver.client import RequestFailedError, UnreachableError
+from pyserver.channel import (
+    ClientTls,
+    RequestFailedError,
+    UnreachableError,
+    becomes_ready,
+    failure_of,
+    open_channel,
+)
 from pyserver_loadgen.protocols.errors import RequestError
 from pyserver_loadgen.protocols.tls import TlsOptions, client_context, shown_certificate, split_address
-
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
 class Connection(ABC):
@@ -74,18 +78,15 @@ class GrpcConnection(Connection):
         if not address.startswith("unix:"):
             split_address(address)
         if tls is None:
-            self._channel = grpc.insecure_channel(address, options=_UNLIMITED)
+            self._channel = open_channel(address)
             return
         client_context(tls)  # says what is wrong with certificates, which grpcio only logs
         name, ca = tls.server_name, tls.ca.encode()
         if not tls.verify:
             # grpcio has no switch for this: what the server shows is taken for its own authority.
             ca, name = shown_certificate(address, tls, connect_timeout_s)
-        options = [*_UNLIMITED, *([("grpc.ssl_target_name_override", name)] if name else [])]
-        credentials = grpc.ssl_channel_credentials(
-            ca or None, tls.key.encode() or None, tls.certificate.encode() or None
-        )
-        self._channel = grpc.secure_channel(address, credentials, options=options)
+        credentials = ClientTls(ca or None, tls.certificate.encode() or None, tls.key.encode() or None)
+        self._channel = open_channel(address, credentials, server_name=name)
 
     def call(
         self,
@@ -107,7 +108,7 @@ class GrpcConnection(Connection):
             for first in stream(iter([body or b""]), timeout=timeout_s, metadata=metadata):
                 return bytes(first)
         except grpc.RpcError as error:
-            raise _failure(error) from None
+            raise failure_of(error) from None
         raise RequestFailedError(grpc.StatusCode.UNKNOWN, f"the stream {path} ended without an answer")
 
     def close(self) -> None:
@@ -115,21 +116,10 @@ class GrpcConnection(Connection):
         self._channel.close()
 
     def _connect(self) -> None:
-        """Once: to tell a server that is not there from one that answers UNAVAILABLE."""
+        """Once."""
         if self._connected:
             return
-        settled = Event()
-        states: list[grpc.ChannelConnectivity] = []
-
-        def changed(state: grpc.ChannelConnectivity) -> None:
-            if state in (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE):
-                states.append(state)
-                settled.set()
-
-        self._channel.subscribe(changed, try_to_connect=True)
-        settled.wait(self._connect_timeout_s)
-        self._channel.unsubscribe(changed)
-        if not states or states[0] is not grpc.ChannelConnectivity.READY:
+        if not becomes_ready(self._channel, self._connect_timeout_s):
             raise UnreachableError(f"no gRPC server answers at {self.address}")
         self._connected = True
 
@@ -204,7 +194,3 @@ _CODES = {
     503: grpc.StatusCode.UNAVAILABLE,
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-
-
-def _failure(error: Any) -> RequestFailedError:
-    return RequestFailedError(error.code(), error.details() or "")

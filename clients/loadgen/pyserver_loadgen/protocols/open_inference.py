@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import numpy as np
 
-from pyserver.client import RequestFailedError
+from pyserver.channel import RequestFailedError
 from pyserver.open_inference import open_inference_pb2 as pb
 from pyserver.tensors import DTYPES, Array
 from pyserver_loadgen.protocols.base import ID_PLACE, EncodedRequest, Encoding, RequestProtocol

@@ -8,7 +8,7 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from pyserver.client import RequestFailedError
+from pyserver.channel import RequestFailedError
 from pyserver.tensors import Array, datatype_name, to_array, to_tensor
 from pyserver.v1 import model_status_pb2, predict_pb2, tensor_pb2
 from pyserver_loadgen.protocols.base import ID_PLACE, EncodedRequest, Encoding, RequestProtocol

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
-from pyserver.client import RequestFailedError
+from pyserver.channel import RequestFailedError
 from pyserver.tensors import DTYPES, Array
 from pyserver_loadgen.protocols.base import ID_PLACE, EncodedRequest, Encoding, ExpectedOutputs, RequestProtocol
 from pyserver_loadgen.protocols.connection import Connection

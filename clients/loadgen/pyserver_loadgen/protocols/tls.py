@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-from pyserver.client import UnreachableError
+from pyserver.channel import UnreachableError
 from pyserver_loadgen.protocols.errors import RequestError
 
 

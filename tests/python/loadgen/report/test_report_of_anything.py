@@ -2,7 +2,6 @@
 
 import io
 import json
-from functools import partial
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -29,9 +28,7 @@ from pyserver_loadgen.report.table import render
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 TIMES_NS = st.one_of(st.integers(0, 200), st.integers(0, 10**9), st.integers(10**9, 4 * 10**12))
 COUNTS = st.integers(0, 10**6)
-# Libraries that other tests load switch off numbers so small, for the whole thread.
-floats = partial(st.floats, allow_subnormal=False)
-FLOATS = floats(0, 1e7)
+FLOATS = st.floats(0, 1e7)
 MAYBE = st.none() | FLOATS
 
 
@@ -47,7 +44,7 @@ def windows(draw: st.DrawFn) -> Window:
     failed, lost = draw(COUNTS), draw(st.integers(0, 3))
     return Window(
         start_s=draw(FLOATS),
-        length_s=draw(floats(0, 100)),
+        length_s=draw(st.floats(0, 100)),
         sent=len(latencies) + failed + lost,
         answered=len(latencies),
         failed=failed,
@@ -64,7 +61,7 @@ MEASUREMENTS = st.builds(
     label=TEXTS | st.sampled_from(["A 1", "B 1", "A 2"]),
     target=TEXTS,
     schedule=TEXTS,
-    duration_s=floats(0, 1e5),
+    duration_s=st.floats(0, 1e5),
     windows=st.lists(windows(), max_size=4),
     rate=MAYBE,
     concurrency=st.none() | COUNTS,
@@ -76,7 +73,7 @@ MEASUREMENTS = st.builds(
     error_examples=st.dictionaries(TEXTS, TEXTS, max_size=2),
     notes=st.lists(TEXTS, max_size=2),
 )
-NUMBERS = floats(allow_nan=True, allow_infinity=False)
+NUMBERS = st.floats(allow_nan=True, allow_infinity=False)
 ROWS = st.builds(
     ComparisonRow,
     measure=TEXTS,
@@ -94,7 +91,7 @@ ROWS = st.builds(
 def reports(draw: st.DrawFn) -> Report:
     measurements = draw(st.lists(MEASUREMENTS, max_size=9))
     indexes = st.none() | st.integers(0, len(measurements) - 1) if measurements else st.none()
-    limits = floats(1e-9, 1e6)
+    limits = st.floats(1e-9, 1e6)
     return Report(
         command=draw(st.lists(TEXTS, max_size=3)),
         kind=draw(st.sampled_from(["single", "sweep", "search", "compare", "mlperf"])),

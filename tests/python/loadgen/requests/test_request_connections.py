@@ -13,7 +13,7 @@ import pytest
 from certificates import Authority
 from rest_server import rest_server
 
-from pyserver.client import RequestFailedError, UnreachableError
+from pyserver.channel import RequestFailedError, UnreachableError
 from pyserver_loadgen.protocols import Connection, RequestError, TlsOptions, connect, protocol_named
 
 

@@ -7,7 +7,7 @@ import pytest
 import request_models
 from identity_models import DATATYPES
 
-from pyserver.client import RequestFailedError
+from pyserver.channel import RequestFailedError
 from pyserver.open_inference import open_inference_pb2
 from pyserver.tensors import Array
 from pyserver.v1 import predict_pb2

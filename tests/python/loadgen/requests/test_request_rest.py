@@ -10,7 +10,7 @@ import pytest
 from request_models import model
 from rest_server import RestServer, rest_server
 
-from pyserver.client import RequestFailedError, UnreachableError
+from pyserver.channel import RequestFailedError, UnreachableError
 from pyserver_loadgen.inputs import RequestOptions, build_pool, expected_first
 from pyserver_loadgen.protocols import Encoding, RequestError, TensorSpec, connect, protocol_named
 

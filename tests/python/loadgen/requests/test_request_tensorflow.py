@@ -10,7 +10,7 @@ from protobuf_wire import field, repeated
 from request_models import model
 from tensorflow_server import read_fields, shape, tensorflow_server
 
-from pyserver.client import RequestFailedError
+from pyserver.channel import RequestFailedError
 from pyserver_loadgen.inputs import RequestOptions, build_pool, expected_first
 from pyserver_loadgen.protocols import Connection, Encoding, RequestError, TensorSpec, connect, protocol_named
 

@@ -233,7 +233,7 @@ def test_a_unix_socket_is_an_address(models: Path, start_server: StartServer, tm
         (["echo", "--rate", "fast"], "--rate 'fast': expected a number"),
         (["echo", "--json", "/no/such/folder/report.json"], "there is no folder /no/such/folder"),
         (["echo", "--protocol", "soap"], "protocol 'soap': expected predict, oip"),
-        (["echo", "--tls-key", "key.pem"], "--tls-certificate and --tls-key belong together"),
+        (["echo", "--tls-key", "key.pem"], "--tls-cert and --tls-key go together"),
         (["echo", "--input", "OUT=zeros"], "has no input 'OUT'"),
         (["echo", "--server-pid", "4194305"], "--server-pid 4194305: there is no such process"),
         (["echo", "--server-pid", "1", "--against", "127.0.0.1:1"], "--server-pid names one server"),

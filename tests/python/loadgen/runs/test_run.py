@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyserver.client import UnreachableError
+from pyserver.channel import UnreachableError
 from pyserver_loadgen.histogram import Histogram
 from pyserver_loadgen.measurement import Measurement, ServerUse, Window
 from pyserver_loadgen.run import Runner, Setting, Subject, plan_of
