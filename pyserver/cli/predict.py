@@ -32,8 +32,8 @@ An INPUT is `NAME=FILE`, or just `FILE` where the model has one input. FILE ends
   never resized
 
 Where the model decodes pictures itself (its first op is `decode_image`), the file is sent as it is, and MODEL may be
-left out if only one model does: `pyserver predict cat.jpg`. Classes and detections are shown as tables; `--boxes` writes the
-picture with the detections drawn into it.
+left out if only one model does: `pyserver predict cat.jpg`. Classes and detections are shown as tables; `--boxes`
+writes the picture with the detections drawn into it.
 
 Where the model batches and the file holds one row without a batch dimension, it is added. What is sent is told on
 stderr, the outputs on stdout.

@@ -67,7 +67,7 @@ ChainsByOutput = dict[str, list[Op]]
 class PresetConfig(ModelOptions):
     """Chains under one name."""
 
-    name: Literal["imagenet", "yolo"] = Field(description="Which one.")
+    name: Literal["imagenet", "yolo", "sentence_embedding"] = Field(description="Which one.")
     filter: Literal["bilinear", "bicubic"] = Field(default="bilinear", description="How pictures are resized.")
 
 

@@ -190,7 +190,9 @@ class ModelConfig(ModelOptions):
     )
     inputs: list[TensorConfig] = Field(default=[], description="What the model takes. Default: as the model says.")
     outputs: list[TensorConfig] = Field(default=[], description="What the model gives. Default: as the model says.")
-    preset: Preset | None = Field(default=None, description="Chains that many models need: imagenet, yolo.")
+    preset: Preset | None = Field(
+        default=None, description="Chains that many models need: imagenet, yolo, sentence_embedding."
+    )
     preprocess: ChainsByInput = Field(
         default={}, description="By the client's input: a list of ops, or `ops` and what else is to be said."
     )

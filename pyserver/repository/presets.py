@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyserver import _core
-from pyserver.config.processing import InputProcessing, PresetConfig
+from pyserver.config.processing import PresetConfig
 from pyserver.config.schema import ModelConfig
 from pyserver.errors import ModelLoadError
 
@@ -23,17 +23,17 @@ def with_preset(config: ModelConfig, model: _core.ModelSignature) -> ModelConfig
     """`config` with the chains of its preset, where it names one. Raises ModelLoadError where the model is no such."""
     if config.preset is None:
         return config
-    chains = {"imagenet": _imagenet, "yolo": _yolo}[config.preset.name]
-    preprocess, postprocess = chains(config.preset, model)
+    chains = {"imagenet": _imagenet, "yolo": _yolo, "sentence_embedding": _sentence_embedding}[config.preset.name]
+    preset = ModelConfig.model_validate(chains(config.preset, model))
     return config.model_copy(
         update={
-            "preprocess": config.preprocess or {"image": InputProcessing.model_validate(preprocess)},
-            "postprocess": config.postprocess or ModelConfig.model_validate({"postprocess": postprocess}).postprocess,
+            "preprocess": config.preprocess or preset.preprocess,
+            "postprocess": config.postprocess or preset.postprocess,
         }
     )
 
 
-def _imagenet(preset: PresetConfig, model: _core.ModelSignature) -> tuple[dict[str, Any], dict[str, Any]]:
+def _imagenet(preset: PresetConfig, model: _core.ModelSignature) -> dict[str, Any]:
     """As torchvision's ImageClassification: the shorter side resized, the middle cut out, normalised."""
     picture = _Picture(preset, model)
     resized = [round(side / _IMAGENET_CROP_RATIO) for side in (picture.height, picture.width)]
@@ -43,10 +43,10 @@ def _imagenet(preset: PresetConfig, model: _core.ModelSignature) -> tuple[dict[s
         {"center_crop": {"size": [picture.height, picture.width]}},
         {"normalize": {"mean": _IMAGENET_MEAN, "std": _IMAGENET_STD, "scale": "1/255"}},
     ]
-    return {"ops": ops + picture.layout, "input": picture.name}, {}
+    return {"preprocess": {"image": {"ops": ops + picture.layout, "input": picture.name}}}
 
 
-def _yolo(preset: PresetConfig, model: _core.ModelSignature) -> tuple[dict[str, Any], dict[str, Any]]:
+def _yolo(preset: PresetConfig, model: _core.ModelSignature) -> dict[str, Any]:
     """As Ultralytics: fitted into the square, the rest gray, 0 to 1; the boxes that are left after suppression."""
     picture = _Picture(preset, model)
     ops = [
@@ -65,7 +65,22 @@ def _yolo(preset: PresetConfig, model: _core.ModelSignature) -> tuple[dict[str, 
     if len(model.outputs) != 1:
         raise ModelLoadError(f"model.yaml: preset: yolo: expected a model with 1 output, this has {len(model.outputs)}")
     output = model.outputs[0]
-    return {"ops": ops + picture.layout, "input": picture.name}, {output.name: [{"nms": _head(output.shape)}]}
+    return {
+        "preprocess": {"image": {"ops": ops + picture.layout, "input": picture.name}},
+        "postprocess": {output.name: [{"nms": _head(output.shape)}]},
+    }
+
+
+def _sentence_embedding(preset: PresetConfig, model: _core.ModelSignature) -> dict[str, Any]:
+    """Texts become tokens by the model's own tokenizer.json; the one vector of each text gets the length 1."""
+    vectors = [spec.name for spec in model.outputs if len(spec.shape) == (1 if model.max_batch_size else 2)]
+    if len(vectors) != 1:
+        told = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in model.outputs)
+        raise ModelLoadError(
+            f"model.yaml: preset: {preset.name}: expected a model with 1 output that is a vector for each text, "
+            f"this one gives {told}"
+        )
+    return {"preprocess": {"text": ["tokenize"]}, "postprocess": {vectors[0]: ["l2_normalize"]}}
 
 
 def _head(shape: Sequence[int]) -> dict[str, Any]:
