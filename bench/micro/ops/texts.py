@@ -1,4 +1,4 @@
-"""Texts per second on one thread, against Hugging Face's `tokenizers`, in turns: python bench/micro/ops/tokenize.py.
+"""Texts per second on one thread, against Hugging Face's `tokenizers`, in turns: python bench/micro/ops/texts.py.
 
 Both are asked for the ids of all-MiniLM-L6-v2's tokenizer, cut at 128 tokens and padded to the batch's longest, and
 must give the same.
