@@ -2,7 +2,7 @@
 
     python bench/micro/ops/pipeline.py
 
-500 × 375 → the shorter side 256, bilinear → the middle 224 × 224 → normalised → FP32 [3, 224, 224]. Pillow's bilinear filter
+500 × 375 → the shorter side 256, bilinear → the middle 224 × 224 → normalised → FP32 [3, 224, 224]. Pillow's filter
 is antialiased and OpenCV's is not, so each is compared with the chain that claims its arithmetic.
 """
 
