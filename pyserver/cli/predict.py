@@ -121,7 +121,7 @@ def predict(
                 console().print(told)
     if boxes is not None:
         count = draw_boxes(picture_of(sources, status), boxes, result.outputs, status, names)
-        print(f"{count} boxes drawn into {boxes}")
+        print(f"{count} {'box' if count == 1 else 'boxes'} drawn into {boxes}")
     if result.ledger is not None:
         _print_ledger(result.ledger)
 

@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pyserver.config.field_types import MIB
-from pyserver.config.schema import ModelOptions
+from pyserver.config.field_types import MIB, ModelOptions
 
 _MAX_TOKENS = 2**20
 

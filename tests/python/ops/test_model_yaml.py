@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from detector_model import write_detector
 from ocr_models import encoded, picture_of
-from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from server_process import RepositoryBuilder, StartServer
 
@@ -120,25 +120,6 @@ def test_the_imagenet_preset_is_torchvisions_arithmetic(
             answer = client.predict("net", {"image": np.array([encoded(image, "PNG")], dtype=object)})
             expected = as_torchvision(image, getattr(Image.Resampling, filter_name.upper()))
             np.testing.assert_allclose(answer.outputs["OUTPUT0"][0], expected, atol=1e-5)
-
-
-def write_detector(path: Path, head: Array) -> None:
-    """Takes a picture [1, 3, 64, 64] and answers the same head [1, 4 + classes, boxes] to each."""
-    x = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])
-    y = helper.make_tensor_value_info("output0", TensorProto.FLOAT, [1, *head.shape])
-    nodes = [
-        helper.make_node("ReduceMin", ["images"], ["least"], keepdims=0),
-        helper.make_node("Mul", ["least", "zero"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "head"], ["output0"]),
-    ]
-    constants = [
-        numpy_helper.from_array(head[np.newaxis].astype(np.float32), "head"),
-        numpy_helper.from_array(np.zeros((), np.float32), "zero"),
-    ]
-    graph = helper.make_graph(nodes, "detector", [x], [y], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(model.SerializeToString())
 
 
 def test_the_yolo_preset_tells_boxes_in_the_callers_picture(tmp_path: Path, start_server: StartServer) -> None:
