@@ -52,6 +52,9 @@ assert 'lib$preset' in open('/proc/self/maps').read()"
 failures=0
 say "Behaviour and services, asked of servers in processes of their own"
 TESTED_SERVER_PYTHON=$built/python "$python" -m pytest tests/python/behaviour tests/python/services "$@" || failures=1
+say "Pictures and texts, likewise"
+TESTED_SERVER_PYTHON=$built/python "$python" -m pytest tests/python/ops/test_{pictures,texts}_end_to_end.py \
+  tests/python/ops/test_model_yaml.py "$@" || failures=1
 say "Transports and the load generator's engine, inside the tests' process"
 # What pytest, cryptography and cffi leave behind when they end drowns everything else; the servers above are looked at.
 ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 TESTED_SERVER_PYTHON=$built/python \
