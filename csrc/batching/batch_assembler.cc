@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "memory/reserve.h"
 
 namespace pyserver {
 namespace {
@@ -31,24 +32,12 @@ BatchAssembler::BatchAssembler(const ModelSignature& signature, BufferPool& pool
       rooms_(signature.inputs.size()),
       positions_(signature.outputs.size()) {}
 
-Result<std::span<std::byte>> BatchAssembler::scratch(std::size_t input, std::size_t bytes) {
-  Buffer& buffer = scratch_[input];
-  if (buffer.capacity() < bytes || buffer.data() == nullptr) {
-    buffer = Buffer();  // given back first, so that the pool need not hold both
-    auto larger = pool_.take(std::max<std::size_t>(bytes, 1));
-    if (!larger.ok()) return std::move(larger).status();
-    buffer = *std::move(larger);
-  }
-  buffer.truncate(bytes);
-  return buffer.bytes();
-}
-
 Result<TensorView> BatchAssembler::gather_input(const Batch& batch, std::size_t input) {
   TensorView gathered = batch.requests.front()->inputs[input];
   if (gathered.shape.rank() == 0) return gathered;  // absent, here and in all others: one batch signature
   std::size_t bytes = 0;
   for (const auto& request : batch.requests) bytes += request->inputs[input].bytes.size();
-  auto space = scratch(input, bytes);
+  auto space = reserve(pool_, scratch_[input], bytes);
   if (!space.ok()) return std::move(space).status();
   std::byte* to = space->data();
   for (const auto& request : batch.requests) {
@@ -71,7 +60,7 @@ Result<TensorView> BatchAssembler::make_room(const Batch& batch, std::size_t inp
   if (!elements || __builtin_mul_overflow(static_cast<std::size_t>(*elements), size_of(made.datatype), &bytes)) {
     return resource_exhausted(concat("input ", quoted(made.name), ": no memory for shape ", to_string(made.shape)));
   }
-  auto space = scratch(input, bytes);
+  auto space = reserve(pool_, scratch_[input], bytes);
   if (!space.ok()) return std::move(space).status();
   rooms_[input] = *space;
   made.bytes = *space;
@@ -98,7 +87,7 @@ Result<std::span<const TensorView>> BatchAssembler::gather(const Batch& batch) {
       continue;
     }
     if (alone) {
-      auto space = scratch(input, first[input].bytes.size());
+      auto space = reserve(pool_, scratch_[input], first[input].bytes.size());
       if (!space.ok()) return std::move(space).status();
       copy(first[input].bytes, space->data());
       inputs_.push_back(first[input]);

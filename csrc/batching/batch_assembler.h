@@ -42,7 +42,6 @@ class BatchAssembler {
   Result<TensorView> gather_input(const Batch& batch, std::size_t input);
   Result<TensorView> make_room(const Batch& batch, std::size_t input);
   bool is_made(std::size_t input) const noexcept { return !made_.empty() && made_[input]; }
-  Result<std::span<std::byte>> scratch(std::size_t input, std::size_t bytes);
 
   // Where the last slice of an output ended: BYTES rows are found by walking to them, and the next begins there.
   struct Position {

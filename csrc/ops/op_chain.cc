@@ -1,10 +1,10 @@
 #include "ops/op_chain.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "base/text.h"
+#include "memory/reserve.h"
 
 namespace pyserver {
 namespace {
@@ -28,20 +28,15 @@ Result<std::size_t> bytes_of(Datatype datatype, const Shape& shape) {
 
 }  // namespace
 
-std::byte* ChainContext::grown(Buffer& buffer, std::size_t bytes) {
-  if (buffer.capacity() < bytes || buffer.data() == nullptr) {
-    buffer = Buffer();  // given back first, so that the pool need not hold both
-    Result<Buffer> larger = pool_.take(std::max<std::size_t>(bytes, 1));
-    if (!larger.ok()) return nullptr;
-    buffer = *std::move(larger);
-  }
-  return buffer.data();
-}
-
-std::byte* ChainContext::scratch(std::size_t bytes) { return grown(scratch_, bytes); }
+std::byte* ChainContext::scratch(std::size_t bytes) { return reserved(scratch_, bytes); }
 
 std::byte* ChainContext::intermediate(std::size_t index, std::size_t bytes) {
-  return grown(intermediates_[index], bytes);
+  return reserved(intermediates_[index], bytes);
+}
+
+std::byte* ChainContext::reserved(Buffer& buffer, std::size_t bytes) {
+  const auto room = reserve(pool_, buffer, bytes);
+  return room.ok() ? room->data() : nullptr;
 }
 
 Result<OpChain> OpChain::create(std::vector<std::unique_ptr<Op>> ops, const RowSpec& input) {

@@ -27,7 +27,7 @@ class ChainContext final : public RowContext {
  private:
   friend class OpChain;
   std::byte* intermediate(std::size_t index, std::size_t bytes);
-  std::byte* grown(Buffer& buffer, std::size_t bytes);
+  std::byte* reserved(Buffer& buffer, std::size_t bytes);
 
   BufferPool& pool_;
   Buffer scratch_;

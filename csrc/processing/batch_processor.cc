@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "memory/reserve.h"
 #include "processing/row_reader.h"
 
 namespace pyserver {
@@ -98,17 +99,6 @@ void BatchProcessor::preprocess(std::span<const std::unique_ptr<Request>> reques
   }
 }
 
-Result<std::span<std::byte>> BatchProcessor::grown(Buffer& buffer, std::size_t bytes) {
-  if (buffer.capacity() < bytes || buffer.data() == nullptr) {
-    buffer = Buffer();  // given back first, so that the pool need not hold both
-    Result<Buffer> larger = pool_.take(std::max<std::size_t>(bytes, 1));
-    if (!larger.ok()) return std::move(larger).status();
-    buffer = *std::move(larger);
-  }
-  buffer.truncate(bytes);
-  return buffer.bytes();
-}
-
 Status BatchProcessor::make_output(const MadeOutput& made, TensorView& output, Buffer& buffer) {
   const bool batches = processing_.model().batches() || made.leading_one;
   const auto rows = batches ? static_cast<std::size_t>(output.shape[0]) : 1;
@@ -125,7 +115,7 @@ Status BatchProcessor::make_output(const MadeOutput& made, TensorView& output, B
     texts_.resize(rows);
   } else {
     const auto row_bytes = static_cast<std::size_t>(shape->element_count().value_or(0)) * size_of(given.datatype);
-    const auto room = grown(buffer, row_bytes * rows);
+    const auto room = reserve(pool_, buffer, row_bytes * rows);
     if (!room.ok()) return room.status();
     for (std::size_t row = 0; row < rows; ++row) steps_[row].output = room->subspan(row * row_bytes, row_bytes);
   }
@@ -144,7 +134,7 @@ Status BatchProcessor::make_output(const MadeOutput& made, TensorView& output, B
   if (texts) {
     std::size_t bytes = 0;
     for (const Texts& row : texts_) bytes += row.size();
-    const auto room = grown(buffer, bytes);
+    const auto room = reserve(pool_, buffer, bytes);
     if (!room.ok()) return room.status();
     std::byte* to = room->data();
     for (const Texts& row : texts_) to = std::copy(row.begin(), row.end(), to);

@@ -52,7 +52,6 @@ class BatchProcessor {
   void add_steps(const MadeInput& made, const Request& request, std::size_t index, std::size_t first_row,
                  std::span<std::byte> room);
   Status make_output(const MadeOutput& made, TensorView& output, Buffer& buffer);
-  Result<std::span<std::byte>> grown(Buffer& buffer, std::size_t bytes);
 
   const Processing& processing_;
   BufferPool& pool_;
