@@ -3,28 +3,18 @@
 #include <cmath>
 
 #include "ops/float_kernels.h"
+#include "ops/float_op.h"
 #include "ops/map_lines.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
 namespace {
 
-class L2Normalize final : public Op {
+class L2Normalize final : public FloatLinesOp {
  public:
-  L2Normalize(Axis axis, double epsilon) : axis_(axis), epsilon_(epsilon) {}
+  L2Normalize(Axis axis, double epsilon) : FloatLinesOp(axis), epsilon_(epsilon) {}
 
   std::string_view name() const noexcept override { return "l2_normalize"; }
-
-  Result<RowSpec> check(const RowSpec& input) const override {
-    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
-    PYSERVER_RETURN_IF_ERROR(axis_.check(input));
-    return input;
-  }
-
-  Result<Shape> shape_for(const TensorView& input) const override {
-    PYSERVER_RETURN_IF_ERROR(axis_.check({input.datatype, input.shape}));
-    return input.shape;
-  }
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override {
     return map_lines(input, axis_.lines_of(input.shape), output.data(), context,
@@ -61,7 +51,6 @@ class L2Normalize final : public Op {
     return 1 / (length < epsilon_ ? epsilon_ : length);  // NaN where a number is
   }
 
-  const Axis axis_;
   const double epsilon_;
 };
 

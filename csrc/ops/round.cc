@@ -1,26 +1,19 @@
 // round: to whole numbers, or to some decimals.
 #include <cmath>
 
-#include "ops/axis.h"
 #include "ops/float_kernels.h"
+#include "ops/float_op.h"
 #include "ops/map_elements.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
 namespace {
 
-class Round final : public Op {
+class Round final : public FloatOp {
  public:
   explicit Round(std::int64_t decimals) : decimals_(decimals) {}
 
   std::string_view name() const noexcept override { return "round"; }
-
-  Result<RowSpec> check(const RowSpec& input) const override {
-    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
-    return input;
-  }
-
-  Result<Shape> shape_for(const TensorView& input) const override { return input.shape; }
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
     // As NumPy's round: moves the point, rounds, moves it back. 10^-n is a division by 10^n, which is a whole number.

@@ -1,22 +1,15 @@
 // sigmoid: each score as a probability of its own.
-#include "ops/axis.h"
 #include "ops/float_kernels.h"
+#include "ops/float_op.h"
 #include "ops/map_elements.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
 namespace {
 
-class Sigmoid final : public Op {
+class Sigmoid final : public FloatOp {
  public:
   std::string_view name() const noexcept override { return "sigmoid"; }
-
-  Result<RowSpec> check(const RowSpec& input) const override {
-    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
-    return input;
-  }
-
-  Result<Shape> shape_for(const TensorView& input) const override { return input.shape; }
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
     map_elements(input, output.data(), input.datatype,

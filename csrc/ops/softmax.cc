@@ -1,27 +1,17 @@
 // softmax: scores as probabilities that sum to 1 along an axis.
 #include "ops/float_kernels.h"
+#include "ops/float_op.h"
 #include "ops/map_lines.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
 namespace {
 
-class Softmax final : public Op {
+class Softmax final : public FloatLinesOp {
  public:
-  explicit Softmax(Axis axis) : axis_(axis) {}
+  explicit Softmax(Axis axis) : FloatLinesOp(axis) {}
 
   std::string_view name() const noexcept override { return "softmax"; }
-
-  Result<RowSpec> check(const RowSpec& input) const override {
-    PYSERVER_RETURN_IF_ERROR(expect_floats(input));
-    PYSERVER_RETURN_IF_ERROR(axis_.check(input));
-    return input;
-  }
-
-  Result<Shape> shape_for(const TensorView& input) const override {
-    PYSERVER_RETURN_IF_ERROR(axis_.check({input.datatype, input.shape}));
-    return input.shape;
-  }
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override {
     return map_lines(input, axis_.lines_of(input.shape), output.data(), context, [](const auto& block) {
@@ -32,9 +22,6 @@ class Softmax final : public Op {
       }
     });
   }
-
- private:
-  const Axis axis_;
 };
 
 Result<std::unique_ptr<Op>> make(OpOptions& options) {

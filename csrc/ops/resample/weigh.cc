@@ -14,16 +14,27 @@ HWY_BEFORE_NAMESPACE();
 namespace pyserver::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// What a kernel adds up, in the lanes of its sums: how it begins, takes in a tap, and ends.
-struct PillowBytesSum {
+// What a kernel adds up, in the lanes of its sums: how it begins, takes in a tap, and ends. Most begin with nothing;
+struct FromZero {
+  template <class D>
+  static auto start(D d) {
+    return hn::Zero(d);
+  }
+};
+// and some widen what they take in.
+template <typename From>
+struct Widening {
+  template <class D, class V>
+  static V add(D d, V sum, const From* from, V weight) {
+    return hn::Add(sum, hn::Mul(hn::PromoteTo(d, hn::LoadU(hn::Rebind<From, D>(), from)), weight));
+  }
+};
+
+struct PillowBytesSum : Widening<Byte> {
   using Lane = std::int32_t;
   template <class D>
   static auto start(D d) {
     return hn::Set(d, 1 << (kPillowFractionBits - 1));
-  }
-  template <class D, class V>
-  static V add(D d, V sum, const Byte* from, V weight) {
-    return hn::Add(sum, hn::Mul(hn::PromoteTo(d, hn::LoadU(hn::Rebind<Byte, D>(), from)), weight));
   }
   template <class D, class V>
   static void store(D, V sum, Byte* to) {
@@ -32,16 +43,8 @@ struct PillowBytesSum {
   }
 };
 
-struct FloatsSum {
+struct FloatsSum : FromZero, Widening<float> {
   using Lane = double;
-  template <class D>
-  static auto start(D d) {
-    return hn::Zero(d);
-  }
-  template <class D, class V>
-  static V add(D d, V sum, const float* from, V weight) {
-    return hn::Add(sum, hn::Mul(hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, D>(), from)), weight));
-  }
   template <class D, class V>
   static void store(D, V sum, float* to) {
     const hn::Rebind<float, D> floats;
@@ -49,16 +52,8 @@ struct FloatsSum {
   }
 };
 
-struct BytesToSumsSum {
+struct BytesToSumsSum : FromZero, Widening<Byte> {
   using Lane = std::int32_t;
-  template <class D>
-  static auto start(D d) {
-    return hn::Zero(d);
-  }
-  template <class D, class V>
-  static V add(D d, V sum, const Byte* from, V weight) {
-    return hn::Add(sum, hn::Mul(hn::PromoteTo(d, hn::LoadU(hn::Rebind<Byte, D>(), from)), weight));
-  }
   template <class D, class V>
   static void store(D d, V sum, std::int32_t* to) {
     hn::StoreU(sum, d, to);
@@ -99,12 +94,8 @@ struct SumsSum {
   }
 };
 
-struct BytesToFloatsSum {
+struct BytesToFloatsSum : FromZero {
   using Lane = float;
-  template <class D>
-  static auto start(D d) {
-    return hn::Zero(d);
-  }
   template <class D, class V>
   static V add(D d, V sum, const Byte* from, V weight) {
     const hn::Rebind<std::int32_t, D> whole;
@@ -117,12 +108,8 @@ struct BytesToFloatsSum {
   }
 };
 
-struct FloatsToBytesSum {
+struct FloatsToBytesSum : FromZero {
   using Lane = float;
-  template <class D>
-  static auto start(D d) {
-    return hn::Zero(d);
-  }
   template <class D, class V>
   static V add(D d, V sum, const float* from, V weight) {
     return hn::Add(sum, hn::Mul(hn::LoadU(d, from), weight));
@@ -134,12 +121,8 @@ struct FloatsToBytesSum {
   }
 };
 
-struct SumsOfFloatsSum {
+struct SumsOfFloatsSum : FromZero {
   using Lane = float;
-  template <class D>
-  static auto start(D d) {
-    return hn::Zero(d);
-  }
   template <class D, class V>
   static V add(D d, V sum, const float* from, V) {
     return hn::Add(sum, hn::LoadU(d, from));
