@@ -133,14 +133,6 @@ std::string OpOptions::choice(std::string_view name, std::initializer_list<std::
   return first;
 }
 
-std::string OpOptions::text(std::string_view name, std::string otherwise) {
-  std::optional<Value> value = take(name);
-  if (!value) return otherwise;
-  if (auto* text = std::get_if<std::string>(&*value)) return std::move(*text);
-  refuse(name, concat("expected a text, got ", told(*value)));
-  return otherwise;
-}
-
 std::vector<std::string> OpOptions::lines(std::string_view name) {
   std::optional<Value> value = take(name);
   if (!value) return {};

@@ -38,7 +38,6 @@ class OpOptions {
   std::vector<double> numbers(std::string_view name, std::vector<double> otherwise);
   // One of `allowed`; the first is the default.
   std::string choice(std::string_view name, std::initializer_list<std::string_view> allowed);
-  std::string text(std::string_view name, std::string otherwise);
   // The lines of a text file (without their ends; an empty last line does not count), or the texts of a list.
   // INVALID_ARGUMENT where the file cannot be read. Empty where the option is not there.
   std::vector<std::string> lines(std::string_view name);

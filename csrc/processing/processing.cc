@@ -181,7 +181,7 @@ Status Processing::plan_texts(const MadeTexts& made, Request& request) const {
 }
 
 Status Processing::plan(Request& request) const {
-  if (made_inputs_.empty() && made_texts_.empty()) return {};
+  if (!makes_inputs()) return {};
   request.sources = request.inputs;
   request.inputs.resize(model_.inputs.size());
   for (std::size_t index = 0; index < sources_.size(); ++index)

@@ -67,6 +67,8 @@ class Processing {
   const std::vector<MadeTexts>& made_texts() const noexcept { return made_texts_; }
   const std::vector<MadeOutput>& made_outputs() const noexcept { return made_outputs_; }
   bool makes_input(std::size_t model_input) const noexcept;
+  bool makes_inputs() const noexcept { return !made_inputs_.empty() || !made_texts_.empty(); }
+  bool makes_outputs() const noexcept { return !made_outputs_.empty(); }
 
   // For a request that was admitted by client(): its inputs become `sources`, and `inputs` become the model's, with
   // their shapes; those that are made have no bytes yet, and those made of texts a free length: that is the longest of

@@ -12,9 +12,7 @@ namespace {
 
 TensorSpec make_tensor_spec(std::string name, const std::string& datatype, const std::vector<std::int64_t>& shape,
                             bool optional) {
-  const auto known = datatype_from_name(datatype);
-  if (!known) throw py::value_error(concat("unknown datatype ", quoted(datatype)));
-  return {std::move(name), *known, to_shape(shape), optional};
+  return {std::move(name), to_datatype(datatype), to_shape(shape), optional};
 }
 
 InstancePlan plan_from_name(const std::string& name) {
@@ -53,6 +51,12 @@ EngineHolder openvino_engine(const std::string& path, int threads, std::optional
 const Engine& EngineHolder::get() const {
   if (engine == nullptr) throw py::value_error("this engine belongs to a ModelRuntime already");
   return *engine;
+}
+
+Datatype to_datatype(const std::string& name) {
+  const auto known = datatype_from_name(name);
+  if (!known) throw py::value_error(concat("unknown datatype ", quoted(name)));
+  return *known;
 }
 
 py::tuple to_tuple(const Shape& shape) {

@@ -12,12 +12,6 @@ namespace {
 using Options = std::map<std::string, OpOptions::Value>;
 using NamedOps = std::vector<std::pair<std::string, Options>>;
 
-Datatype to_datatype(const std::string& name) {
-  const auto known = datatype_from_name(name);
-  if (!known) throw py::value_error("unknown datatype " + name);
-  return *known;
-}
-
 std::vector<std::unique_ptr<Op>> make_ops(const NamedOps& named, const std::vector<std::string>& folders) {
   std::vector<std::unique_ptr<Op>> ops;
   for (const auto& [name, options] : named) {

@@ -53,6 +53,8 @@ inline pybind11::bytes new_bytes(std::size_t size) {
   return bytes;
 }
 
+// Throws ValueError for a name that is no datatype.
+Datatype to_datatype(const std::string& name);
 pybind11::tuple to_tuple(const Shape& shape);
 Shape to_shape(const std::vector<std::int64_t>& dimensions);
 

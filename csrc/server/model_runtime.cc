@@ -45,8 +45,10 @@ Result<std::unique_ptr<ModelRuntime::Instance>> ModelRuntime::make_instance(std:
   instance->group = group;
   instance->engine = *std::move(engine);
   std::vector<bool> made;
-  if (processing_ != nullptr) {
+  if (processing_ != nullptr && (processing_->makes_inputs() || processing_->makes_outputs())) {
     instance->processor = std::make_unique<BatchProcessor>(*processing_, *pool_, std::max(threads, 1));
+  }
+  if (processing_ != nullptr && processing_->makes_inputs()) {
     for (std::size_t input = 0; input < signature.inputs.size(); ++input)
       made.push_back(processing_->makes_input(input));
   }

@@ -55,9 +55,7 @@ def _naming(key: str) -> Iterator[None]:
     """Whatever is wrong becomes a ModelLoadError with the key of model.yaml in front."""
     try:
         yield
-    except _core.StatusError as error:
-        raise ModelLoadError(f"model.yaml: {key}: {error.message}") from None
-    except PyserverError as error:
+    except (_core.StatusError, PyserverError) as error:
         raise ModelLoadError(f"model.yaml: {key}: {error.message}") from None
 
 
