@@ -6,16 +6,16 @@ the ops; both take an array or its bytes and give a new one.
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from alternate import median_seconds
 
 from pyserver import _core
 
+ROUNDS = 5
 NAMES = {"uint8": "UINT8", "int8": "INT8", "float16": "FP16", "float32": "FP32"}
 MEAN, STD = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
 SCALE = np.float32(1 / 255)
@@ -48,20 +48,6 @@ def chains(ops: list[Op], row: np.ndarray) -> Callable[[], Any]:
 
     first = row.tobytes()
     return run
-
-
-def medians(functions: list[Callable[[], Any]], seconds: float = 0.6) -> list[float]:
-    """The microseconds that each takes, called one after another until the time is up."""
-    for function in functions:
-        function()
-    times: list[list[float]] = [[] for _ in functions]
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for function, taken in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            function()
-            taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) * 1e6 for taken in times]
 
 
 def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -151,11 +137,12 @@ def rows() -> list[tuple[str, list[Op], np.ndarray, Callable[[np.ndarray], Any]]
 def main() -> int:
     print("| ops | µs | apart, µs | NumPy, µs | NumPy / ops |\n|---|---|---|---|---|")
     for name, ops, row, reference in rows():
-        functions = [chain(ops, row), lambda call=reference, row=row: call(row)]
+        functions = {"ours": chain(ops, row), "NumPy": lambda call=reference, row=row: call(row)}
         if len(ops) > 1:
-            functions.append(chains(ops, row))
-        ours, theirs, *apart = medians(functions)
-        told = f"{apart[0]:.1f}" if apart else ""
+            functions["apart"] = chains(ops, row)
+        median = {who: seconds * 1e6 for who, seconds in median_seconds(functions, ROUNDS).items()}
+        ours, theirs = median["ours"], median["NumPy"]
+        told = f"{median['apart']:.1f}" if "apart" in median else ""
         print(f"| {name} | {ours:.1f} | {told} | {theirs:.1f} | {theirs / ours:.1f} |", flush=True)
     return 0
 

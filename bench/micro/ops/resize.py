@@ -5,14 +5,13 @@ A photo of 500×375, as a NumPy array before and after: what a Python service ha
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
 import cv2
 import numpy as np
+from alternate import median_seconds
 from PIL import Image
 
 from pyserver import _core
@@ -26,7 +25,6 @@ OPENCV = {
 }
 WIDTH, HEIGHT = 500, 375
 TARGETS = {"341x256": (341, 256), "224x224": (224, 224)}
-REPEATS = 20
 
 
 def chain(row: np.ndarray, ops: list[tuple[str, dict[str, Any]]]) -> Callable[[], object]:
@@ -67,14 +65,6 @@ def cases(photo: np.ndarray) -> dict[str, tuple[Callable[[], object], Callable[[
     return pairs
 
 
-def microseconds(call: Callable[[], object]) -> float:
-    """The time of one call, over a few."""
-    started = time.perf_counter()
-    for _ in range(REPEATS):
-        call()
-    return (time.perf_counter() - started) / REPEATS * 1e6
-
-
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     cv2.setNumThreads(1)
@@ -82,8 +72,8 @@ def main() -> None:
     photo = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8), (9, 9), 0)
     print(f"{'':52s} {'ours':>8s} {'theirs':>8s} {'ratio':>6s}")
     for name, (ours, theirs) in cases(photo).items():
-        times = [(microseconds(ours), microseconds(theirs)) for _ in range(rounds)]
-        mine, reference = (statistics.median(column) for column in zip(*times, strict=True))
+        median = median_seconds({"ours": ours, "theirs": theirs}, rounds)
+        mine, reference = median["ours"] * 1e6, median["theirs"] * 1e6
         print(f"{name:52s} {mine:8.1f} {reference:8.1f} {reference / mine:6.2f}")
 
 
