@@ -1,9 +1,16 @@
 """Does our load generator say what h2load says, and at what price?
 
-Both ask the identity model of the native transport the same (one FP32 tensor [1, 64], 256 B of values), in turns, with
-as many connections and streams. Compared are the rate, the mean time of a request, and the CPU time that a request
-costs the client: of h2load the whole process, of ours the engine's threads. Usage: ./dev bench loadgen [--rounds N]
-[--seconds S] [--shapes 1x1,1x32,8x32,32x1] [--json FILE]
+Both ask identity models of the native transport the same (one FP32 tensor [1, 64], 256 B of values), in turns, with as
+many connections and streams. Compared are the rate, the mean time of a request, and the CPU time that a request costs
+the client: of h2load the whole process, of ours the engine's threads.
+
+  paced     32 instances take 2 ms of waiting for each request, and no CPU: the server sets the pace, whoever asks
+  as fast   the model takes no time at all: what is measured is the pair of server and client on the same two cores, and
+            a client that turns answers into requests sooner gets more of them
+
+What both say of one run must fit: requests in flight on average = rate x mean latency (Little). Where that product is
+less than the connections times streams that were asked for, the client kept fewer in flight than it was told to.
+Usage: ./dev bench loadgen [--rounds N] [--seconds S] [--shapes 1x1,1x32,8x32,32x1] [--json FILE]
 """
 
 from __future__ import annotations
@@ -38,6 +45,10 @@ from pyserver_loadgen.statistics import Ratio, paired_ratio  # noqa: E402
 AGREES = 0.10  # rate and latency may be so far off
 MOST_CPU = 1.3  # times h2load's CPU time per request
 GOAL_RATE = 100_000  # requests a second, multiplexed, from at most one core
+PACED = "identity_2ms"
+MODELS = {"paced": PACED, "as fast": messages.MODEL}
+PACED_DELAY_US = 2000
+PACED_INSTANCES = 32
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -51,10 +62,15 @@ class Seen:
     client_cores: float
     server_cpu_us: float
 
+    @property
+    def in_flight(self) -> float:
+        """On average, by Little's law."""
+        return self.rate * self.mean_s
+
 
 @dataclass
 class Compared:
-    """All rounds of one shape."""
+    """All rounds of one model and shape."""
 
     h2load: list[Seen] = field(default_factory=list)
     ours: list[Seen] = field(default_factory=list)
@@ -96,18 +112,21 @@ def ask_ours(server: servers.Server, message: messages.Message, shape: Shape, se
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Compared]:
-    starter = servers.Starter(messages.write_repository(folder, 0), folder)
-    message = messages.make_message("ModelInfer", messages.SMALL)
-    body = folder / "request.grpc"
-    body.write_bytes(message.framed)
+    repository = messages.write_repository(folder, 0)
+    paced = {"instances": PACED_INSTANCES, "options": {"delay_us": PACED_DELAY_US}}
+    messages.write_model(repository, PACED, 0, **paced)
     compared: dict[str, Compared] = {}
-    with starter.start("native") as server:
-        messages.checked_answer(server.address, message, echoes=False)
-        for shape in options.shapes:
-            compared[str(shape)] = told = Compared()
-            for _ in range(options.rounds):
-                told.h2load.append(ask_h2load(server, message, body, shape, options.seconds))
-                told.ours.append(ask_ours(server, message, shape, options.seconds))
+    with servers.Starter(repository, folder).start("native") as server:
+        for title, model in MODELS.items():
+            message = messages.make_message("ModelInfer", messages.SMALL, model)
+            body = folder / f"{model}.grpc"
+            body.write_bytes(message.framed)
+            messages.checked_answer(server.address, message, echoes=False)
+            for shape in options.shapes:
+                compared[f"{title}, {shape}"] = told = Compared()
+                for _ in range(options.rounds):
+                    told.h2load.append(ask_h2load(server, message, body, shape, options.seconds))
+                    told.ours.append(ask_ours(server, message, shape, options.seconds))
     return compared
 
 
@@ -128,8 +147,8 @@ def verdicts(compared: dict[str, Compared]) -> list[str]:
 
 
 def report(compared: dict[str, Compared]) -> str:
-    head = ["connections x streams", "client", "requests/s", "mean latency us", "client CPU us", "client cores",
-            "server CPU us"]  # fmt: skip
+    head = ["model, connections x streams", "client", "requests/s", "mean latency us", "client CPU us", "client cores",
+            "server CPU us", "in flight"]  # fmt: skip
     rows = []
     for shape, told in compared.items():
         for name, side in (("h2load", told.h2load), ("pyserver bench", told.ours)):
@@ -146,6 +165,7 @@ _COLUMNS: list[Callable[[Seen], float]] = [
     lambda seen: seen.client_cpu_us,
     lambda seen: seen.client_cores,
     lambda seen: seen.server_cpu_us,
+    lambda seen: seen.in_flight,
 ]
 
 

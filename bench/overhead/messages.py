@@ -37,12 +37,12 @@ class Message:
         return b"\0" + len(self.body).to_bytes(4, "big") + self.body
 
 
-def make_message(method: str, elements: int) -> Message:
+def make_message(method: str, elements: int, model: str = MODEL) -> Message:
     values = np.random.default_rng(elements).random((1, elements), np.float32)
     if method == "Predict":
-        predict = predict_pb2.PredictRequest(model=MODEL, inputs={"INPUT0": to_tensor(values)})
+        predict = predict_pb2.PredictRequest(model=model, inputs={"INPUT0": to_tensor(values)})
         return Message(PREDICT, elements, values, predict.SerializeToString())
-    infer = oip.ModelInferRequest(model_name=MODEL)
+    infer = oip.ModelInferRequest(model_name=model)
     infer.inputs.add(name="INPUT0", datatype="FP32", shape=values.shape)
     infer.raw_input_contents.append(values.tobytes())
     return Message(MODEL_INFER, elements, values, infer.SerializeToString())
@@ -50,16 +50,22 @@ def make_message(method: str, elements: int) -> Message:
 
 def write_repository(root: Path, max_batch_size: int) -> Path:
     """A repository with the identity model. `max_batch_size` 0: it takes one request at a time."""
-    folder = root / "models" / MODEL
+    write_model(root / "models", MODEL, max_batch_size)
+    return root / "models"
+
+
+def write_model(repository: Path, name: str, max_batch_size: int, **more: object) -> None:
+    """An identity model; `more` stands in its model.yaml."""
+    folder = repository / name
     (folder / "1").mkdir(parents=True)
     shape = [-1] if max_batch_size else [1, -1]
     told = {
         "engine": "identity",
         "max_batch_size": max_batch_size,
         "inputs": [{"name": "INPUT0", "datatype": "FP32", "shape": shape}],
+        **more,
     }
     (folder / "model.yaml").write_text(yaml.safe_dump(told), encoding="utf-8")
-    return folder.parent
 
 
 def checked_answer(address: str, message: Message, echoes: bool) -> int:
