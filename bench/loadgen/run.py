@@ -9,7 +9,9 @@ the client: of h2load the whole process, of ours the engine's threads.
             a client that turns answers into requests sooner gets more of them
 
 What both say of one run must fit: requests in flight on average = rate x mean latency (Little). Where that product is
-less than the connections times streams that were asked for, the client kept fewer in flight than it was told to.
+less than the connections times streams that were asked for, the client kept fewer in flight than it was told to: h2load
+reads all connections that have answers before it writes to any (Client::signal_write only starts a watcher), and counts
+a request from when its HEADERS frame is made (before_frame_send_callback). Ours writes to each connection at once.
 Usage: ./dev bench loadgen [--rounds N] [--seconds S] [--shapes 1x1,1x32,8x32,32x1] [--json FILE]
 """
 
