@@ -81,7 +81,8 @@ def openvino_engine(
 def inspect_openvino_model(path: str) -> ModelSignature:
     """What the model's files say; nothing is compiled. Raises StatusError. Releases the GIL."""
 
-def openvino_version() -> str: ...
+def openvino_version() -> str:
+    """Raises StatusError where this core was built without OpenVINO."""
 
 class BatchSettings:
     def __init__(

@@ -108,7 +108,7 @@ void bind_engines(py::module_& module) {
     py::gil_scoped_release release;
     return value_or_throw(inspect_openvino_model(path));
   });
-  module.def("openvino_version", &openvino_version);
+  module.def("openvino_version", [] { return value_or_throw(openvino_version()); });
 }
 
 }  // namespace pyserver

@@ -111,6 +111,6 @@ Result<ModelSignature> inspect_openvino_model(const std::string& path) {
   }
 }
 
-std::string openvino_version() { return ov::get_openvino_version().buildNumber; }
+Result<std::string> openvino_version() { return std::string(ov::get_openvino_version().buildNumber); }
 
 }  // namespace pyserver

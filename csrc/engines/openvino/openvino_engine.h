@@ -54,7 +54,7 @@ Result<std::unique_ptr<Engine>> make_openvino_engine(const std::string& path, co
 // What the model's files say: nothing is compiled, so max_batch_size is as the shapes alone have it.
 Result<ModelSignature> inspect_openvino_model(const std::string& path);
 
-// Such as "2026.4.1-…".
-std::string openvino_version();
+// Such as "2026.4.1-…". UNIMPLEMENTED, like all of the above, where the core was built without OpenVINO.
+Result<std::string> openvino_version();
 
 }  // namespace pyserver

@@ -45,7 +45,7 @@ TEST_F(OpenVinoLoad, RefusesAFolderThatHoldsNoModel) {
   EXPECT_TRUE(refusal(file("folder"), {}).starts_with("the model file '"));
 }
 
-TEST_F(OpenVinoLoad, SaysWhichVersionOfOpenVinoRuns) { EXPECT_TRUE(openvino_version().starts_with("20")); }
+TEST_F(OpenVinoLoad, SaysWhichVersionOfOpenVinoRuns) { EXPECT_TRUE(openvino_version()->starts_with("20")); }
 
 TEST_F(OpenVinoOptionsTest, HasAWideFormForLoneRequestsAndANarrowOneForMany) {
   const auto adaptive = groups(with_threads(2));
