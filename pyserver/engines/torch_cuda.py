@@ -122,7 +122,7 @@ class _Lane:
 def _record(
     program: TorchProgram, builder: _core.CudaGraphEngineBuilder, outputs: Sequence[_core.TensorSpec], most: Profile
 ) -> None:
-    """Captures every bucket and profile on every lane. Where the model cannot be captured, every batch is uncaptured."""
+    """Captures every bucket and profile on every lane; a model that cannot be captured is left to run uncaptured."""
     model = program.model
     pools: dict[int, Any] = {}
     captured = True
