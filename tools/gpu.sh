@@ -95,7 +95,8 @@ keep_results() {
 }
 trap keep_results EXIT
 
-export PYTHONPATH=$site PYTHONUNBUFFERED=1 TESTED_SERVER_PYTHON=$python
+# Not the checkout in the current folder: what was built.
+export PYTHONSAFEPATH=1 PYTHONPATH=$site PYTHONUNBUFFERED=1 TESTED_SERVER_PYTHON=$python
 failures=0
 for one in $steps; do
   case $one in

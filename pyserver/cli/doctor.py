@@ -1,19 +1,17 @@
 """`pyserver doctor`."""
 
-import ctypes
 import platform
-import shutil
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import typer
 
+from pyserver.cli.doctor_gpu import gpu_rows
 from pyserver.cli.exit_codes import EPILOG, FAILURE
 from pyserver.cli.tables import console, table
 from pyserver.cpu_budget import cpu_budget
 
-_HELP = """Show what this machine can do: CPU, its features, what the container grants, engines, GPU and versions.
+_HELP = """Show what this machine can do: CPU, its features, what the container grants, engines, GPUs and versions.
 
 Fails where no engine works.
 
@@ -45,7 +43,8 @@ def doctor() -> None:
     for name, available, detail in _engines():
         works = works or available
         rows.add_row(f"engine {name}", f"works: {detail}" if available else f"does not work: {detail}")
-    rows.add_row("GPU", gpu_description())
+    for asked, found in gpu_rows():
+        rows.add_row(asked, found)
     rows.add_row("versions", ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
     rows.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
     console().print(rows)
@@ -62,24 +61,6 @@ def cpu_description(cpuinfo: str) -> tuple[str, list[str]]:
             found.setdefault(name.strip(), value.strip())
     flags = set((found.get("flags") or found.get("Features") or "").split())
     return found.get("model name", ""), [feature for feature in _FEATURES if feature in flags]
-
-
-def gpu_description() -> str:
-    """The NVIDIA GPUs, or why none can be used."""
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return "none: the driver's library libcuda.so.1 is not there"
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return "libcuda.so.1 is there; nvidia-smi, which would name the GPUs, is not"
-    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        # The program is NVIDIA's, found in PATH; the arguments are constants.
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"libcuda.so.1 is there, but nvidia-smi fails: {error}"
-    return "; ".join(answer.stdout.strip().splitlines()) or "none"
 
 
 def _engines() -> list[tuple[str, bool, str]]:

@@ -53,18 +53,26 @@ class ServerProcess:
     A sanitizer's report in its log fails the test when the server is killed, also where it went on serving.
     """
 
-    def __init__(self, arguments: Sequence[str], log_path: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log_path: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        command: Sequence[str] = (SERVER_PYTHON,),  # what runs Python, such as a checker and the Python it checks
+        start_s: float = START_S,
+    ) -> None:
         self.log_path = log_path
         with log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [SERVER_PYTHON, "-m", "pyserver", "serve", "--grpc-address", "127.0.0.1:0", *arguments],
+                [*command, "-m", "pyserver", "serve", "--grpc-address", "127.0.0.1:0", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 env={**os.environ, **(environment or {})},
             )
         assert self.process.stdout is not None
-        watchdog = threading.Timer(START_S, self.process.kill)
+        watchdog = threading.Timer(start_s, self.process.kill)
         watchdog.start()
         self.ready_line = self.process.stdout.readline().rstrip("\n")
         watchdog.cancel()

@@ -2,16 +2,17 @@
 
 CPU and memory are those of local processes: --server-pid, or whoever listens at the address, with their descendants.
 Statistics are those of the Open Inference Protocol's ModelStatistics (pyserver, Triton): the difference between end and
-begin of the measured part. GPUs are asked by NVML, where the module `pynvml` can be imported.
+begin of the measured part. GPUs are asked by NVML, where that is there (the package nvidia-ml-py, and a driver).
 """
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from pyserver.nvml import Nvml, NvmlError, open_nvml
 from pyserver_loadgen import processes
 from pyserver_loadgen.measurement import ServerUse
 
@@ -117,9 +118,8 @@ class _ModelStatistics:
 class _Gpus:
     """Utilisation (mean of samples) and memory (the most) of all GPUs of this machine, by NVML."""
 
-    def __init__(self, nvml: Any, devices: Sequence[Any]) -> None:
+    def __init__(self, nvml: Nvml) -> None:
         self._nvml = nvml
-        self._devices = devices
         self._percents: list[float] = []
         self._memory_bytes = 0
 
@@ -127,13 +127,16 @@ class _Gpus:
         self._percents, self._memory_bytes = [], 0
 
     def poll(self) -> None:
-        percents = [self._nvml.nvmlDeviceGetUtilizationRates(device).gpu for device in self._devices]
-        self._percents.append(sum(percents) / len(percents))
-        used = sum(self._nvml.nvmlDeviceGetMemoryInfo(device).used for device in self._devices)
-        self._memory_bytes = max(self._memory_bytes, used)
+        # A GPU that falls silent must not end a measurement.
+        with contextlib.suppress(NvmlError):
+            uses = self._nvml.read()
+            self._percents.append(sum(use.busy_percent for use in uses) / len(uses))
+            self._memory_bytes = max(self._memory_bytes, sum(use.used_bytes for use in uses))
 
     def end(self, use: ServerUse) -> ServerUse:
         self.poll()
+        if not self._percents:
+            return use
         mean = sum(self._percents) / len(self._percents)
         return replace(use, gpu_percent=mean, gpu_memory_bytes=self._memory_bytes)
 
@@ -188,10 +191,6 @@ def _sum(a: Counts, b: Counts) -> Counts:
 
 def _gpus() -> _Gpus | None:
     try:
-        # Optional: the package nvidia-ml-py brings it. Its functions raise where there is no driver or no GPU.
-        nvml = importlib.import_module("pynvml")
-        nvml.nvmlInit()
-        devices = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    except Exception:  # the module's own error class cannot be named without the module
+        return _Gpus(open_nvml())
+    except NvmlError:
         return None
-    return _Gpus(nvml, devices) if devices else None

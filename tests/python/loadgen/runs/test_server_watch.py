@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pyserver_loadgen import processes
+from pyserver.nvml import GpuUse, NvmlError
+from pyserver_loadgen import processes, server_watch
 from pyserver_loadgen.measurement import ServerUse
 from pyserver_loadgen.server_watch import Counts, ServerWatch, counts_of, with_statistics
 
@@ -127,6 +128,29 @@ def test_statistics_are_the_difference_between_end_and_begin() -> None:
     watch = ServerWatch("192.0.2.1:80", statistics=lambda: next(counts), gpus=False)
     watch.begin()
     assert watch.end() == ServerUse(mean_batch=4.0, queue_us=20.0, compute_infer_us=20.0)
+
+
+def test_the_use_of_gpus_is_the_mean_of_what_was_seen_and_their_memory_the_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = [[(10, 1), (30, 2)], NvmlError("GPU is lost"), [(50, 9), (70, 1)], [(0, 1), (20, 1)]]
+
+    class Told:
+        def read(self) -> list[GpuUse]:
+            uses = seen.pop(0)
+            if isinstance(uses, NvmlError):
+                raise uses
+            return [GpuUse("GPU", "uuid", percent, used, 100) for percent, used in uses]
+
+    monkeypatch.setattr(server_watch, "open_nvml", Told)
+    # This very process: its GPU is the machine's.
+    watch = ServerWatch("192.0.2.1:80", pids=[os.getpid()])
+    watch.begin()
+    for _ in range(3):
+        watch.poll()
+    use = watch.end()
+    assert use is not None
+    assert (use.gpu_percent, use.gpu_memory_bytes) == (30.0, 10)
 
 
 def test_a_server_without_statistics_has_none() -> None:

@@ -1,0 +1,73 @@
+"""Model repositories with files that PyTorch wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+
+class Scale(nn.Module):
+    """y = 2x + 1: next to no work, and easy to check."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2 + 1
+
+
+class Branching(nn.Module):
+    """What it does depends on the numbers: no graph can hold that."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if bool((x.sum() > 0).item()):
+            return x + 1
+        return x - 1
+
+
+def save_traced(module: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """TorchScript, by tracing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        traced: Any = torch.jit.trace(module, example)
+    traced.save(str(path))
+
+
+def save_scripted(module: nn.Module, path: Path) -> None:
+    """TorchScript, with the module's own branches."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scripted: Any = torch.jit.script(module)
+    scripted.save(str(path))
+
+
+def save_exported(module: nn.Module, example: torch.Tensor, path: Path, most_rows: int) -> None:
+    """An exported program for 1 to `most_rows` rows. `example` has two or more: one would be taken for a constant."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = torch.export.Dim("rows", min=1, max=most_rows)
+    with torch.no_grad():
+        program = torch.export.export(module, (example,), dynamic_shapes=({0: rows},))
+    torch.export.save(program, str(path))
+
+
+def write_config(
+    folder: Path,
+    *,
+    shape: Sequence[int],
+    max_batch_size: int,
+    output: Sequence[int],
+    options: Mapping[str, Any],
+    **more: Any,
+) -> None:
+    """The model.yaml of a model with one input x and one output y, both FP32."""
+    config = {
+        "engine": "torch",
+        "max_batch_size": max_batch_size,
+        "inputs": [{"name": "x", "datatype": "FP32", "shape": list(shape)}],
+        "outputs": [{"name": "y", "datatype": "FP32", "shape": list(output)}],
+        "options": dict(options),
+        **more,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
