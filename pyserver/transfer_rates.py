@@ -1,4 +1,4 @@
-"""How fast bytes get to a GPU and back, from page-locked and from ordinary memory: measured, and checked to be right."""
+"""How fast bytes get to a GPU and back, from page-locked and from ordinary memory: measured, and compared."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TransferRates:
 def measure_transfers(
     api: CudaApi, ordinal: int = 0, *, size: int = 64 << 20, pinned: bool = True, seconds: float = 0.2
 ) -> TransferRates:
-    """Copies `size` bytes again and again, for `seconds` each way. Raises CudaError, also where bytes came back wrong."""
+    """Copies `size` bytes again and again, `seconds` each way. Raises CudaError, also where bytes came back wrong."""
     with (
         CudaContext(api, ordinal) as context,
         _host_memory(context, size, pinned) as sent,

@@ -97,6 +97,12 @@ trap keep_results EXIT
 
 # Not the checkout in the current folder: what was built.
 export PYTHONSAFEPATH=1 PYTHONPATH=$site PYTHONUNBUFFERED=1 TESTED_SERVER_PYTHON=$python
+# The double's folders in the build tree: libcuda.so.1 and libnvrtc.so.
+if [ -n "$double" ]; then
+  doubles=$(find "$build/core/tests" -name 'libcuda.so.1' -o -name 'libnvrtc.so*' 2>/dev/null | xargs -rn 1 dirname | sort -u | paste -sd :)
+  export LD_LIBRARY_PATH=$doubles:${LD_LIBRARY_PATH:-} PYTHONPATH=$root/tests/gpu/double:$PYTHONPATH
+fi
+
 failures=0
 for one in $steps; do
   case $one in

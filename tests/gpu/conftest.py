@@ -1,6 +1,7 @@
 """The suite for a machine with a GPU: `./dev gpu test`. Where there is none, all of it is skipped, with one reason.
 
-`--double FOLDER` runs it on the double of the driver that lies in FOLDER: what is left out then says why.
+`--double` says that libcuda.so.1 is the driver's double here (tools/gpu.sh --double sees to that): what only a real GPU
+shows is skipped.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from machine import Machine, find_machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--double", metavar="FOLDER", help="run on the double of the driver in FOLDER")
+    parser.addoption("--double", action="store_true", help="libcuda.so.1 is the driver's double")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def machine(request: pytest.FixtureRequest) -> Machine:
-    found = find_machine(request.config.getoption("--double"))
+    found = find_machine(bool(request.config.getoption("--double")))
     if isinstance(found, str):
         pytest.skip(found)
     return found

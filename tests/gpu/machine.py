@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from server_process import SERVER_PYTHON, ServerProcess
 
 from pyserver.client import Client
-from pyserver.cuda_api import CudaApi, Gpu
+from pyserver.cuda_api import CudaApi, CudaError, Gpu
 
 # PyTorch's import, and the choice of kernels for every bucket.
 START_S = 240
@@ -24,7 +23,6 @@ class Machine:
 
     gpu: Gpu
     double: bool
-    environment: Mapping[str, str] = field(default_factory=dict)  # of servers, beside the own
 
     @property
     def torch_device(self) -> torch.device:
@@ -37,35 +35,21 @@ class Machine:
         return 4 if self.double else 32
 
 
-def find_machine(double: str | None) -> Machine | str:
-    """The machine, or why there is none. `double`: the folder of the driver's double, libcuda.so.1."""
-    environment: dict[str, str] = {}
-    library = "libcuda.so.1"
-    if double is not None:
-        folder = Path(double).resolve()
-        library = str(folder / "libcuda.so.1")
-        here = Path(__file__).resolve().parent / "double"
-        # sitecustomize in that folder lets PyTorch, built for the CPU, execute behind the double.
-        paths = [str(here), os.environ.get("PYTHONPATH", "")]
-        environment = {
-            "LD_LIBRARY_PATH": f"{folder}:{os.environ.get('LD_LIBRARY_PATH', '')}",
-            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
-        }
+def find_machine(double: bool) -> Machine | str:
+    """The machine, or why there is none. `double`: whether libcuda.so.1 is the driver's double here."""
     try:
-        gpus = CudaApi(library).gpus()
-    except Exception as error:
-        return f"no GPU: {error}"
-    return Machine(gpus[0], double is not None, environment) if gpus else "no GPU: the driver finds none"
+        gpus = CudaApi().gpus()
+    except CudaError as error:
+        return f"no GPU: {error.message}"
+    return Machine(gpus[0], double) if gpus else "no GPU: the driver finds none"
 
 
 @contextmanager
-def serving(
-    machine: Machine, repository: Path, *arguments: str, command: Sequence[str] = (SERVER_PYTHON,)
-) -> Iterator[ServerProcess]:
+def serving(repository: Path, *arguments: str, command: Sequence[str] = (SERVER_PYTHON,)) -> Iterator[ServerProcess]:
     """A server for what is in `repository`. It must end well."""
     log = repository.parent / f"{repository.name}.log"
     told = [str(repository), *arguments]
-    server = ServerProcess(told, log, machine.environment, command=command, start_s=START_S)
+    server = ServerProcess(told, log, command=command, start_s=START_S)
     try:
         yield server
         server.stop()

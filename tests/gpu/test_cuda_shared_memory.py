@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import numpy as np
@@ -56,21 +55,18 @@ class Region:
 
 
 @pytest.fixture(scope="module")
-def address(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     repository = tmp_path_factory.mktemp("shared") / "models"
     save_traced(Scale(), torch.zeros((2, COLUMNS)), repository / "scale" / "1" / "model.pt")
     options = {"device": "cuda", "strict_graphs": True}
     write_config(repository / "scale", shape=[COLUMNS], max_batch_size=8, output=[COLUMNS], options=options)
-    with serving(machine, repository, "--allow-client-shm") as server:
+    with serving(repository, "--allow-client-shm") as server:
         yield server.address
 
 
 @pytest.fixture
 def region(machine: Machine) -> Iterator[Region]:
-    library = "libcuda.so.1"
-    if machine.double:
-        library = str(Path(machine.environment["LD_LIBRARY_PATH"].split(":")[0]) / library)
-    with CudaContext(CudaApi(library), machine.gpu.ordinal) as context:
+    with CudaContext(CudaApi(), machine.gpu.ordinal) as context:
         made = Region(context, 1 << 20)
         yield made
         made.close()

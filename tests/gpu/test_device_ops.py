@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from machine import Machine, serving
+from machine import serving
 from torch import nn
 from torch_models import save_traced, write_config
 
@@ -40,7 +40,7 @@ class Sums(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def client(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Every chain as two models: with its ops on the GPU, and without."""
     repository = tmp_path_factory.mktemp("ops") / "models"
     for name, chains in CHAINS.items():
@@ -56,7 +56,7 @@ def client(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 preprocess={"x": {"datatype": "UINT8", "shape": list(PICTURE), "ops": chains["preprocess"]}},
                 **({"postprocess": {"y": chains["postprocess"]}} if chains["postprocess"] else {}),
             )
-    with serving(machine, repository) as server, Client(server.address) as connected:
+    with serving(repository) as server, Client(server.address) as connected:
         yield connected
 
 

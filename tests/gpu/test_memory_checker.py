@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from machine import Machine, counters, serving
+from machine import counters, serving
 from server_process import SERVER_PYTHON
 from torch import nn
 from torch_models import Scale, save_traced, write_config
@@ -33,7 +33,8 @@ class Small(nn.Module):
         return result
 
 
-def test_memcheck_finds_nothing(real_gpu: Machine, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("real_gpu")
+def test_memcheck_finds_nothing(tmp_path: Path) -> None:
     checker = shutil.which("compute-sanitizer") or shutil.which("/usr/local/cuda/bin/compute-sanitizer")
     if checker is None:
         pytest.skip("compute-sanitizer is not here")
@@ -51,7 +52,7 @@ def test_memcheck_finds_nothing(real_gpu: Machine, tmp_path: Path) -> None:
     write_config(repository / "scale", shape=[4], max_batch_size=4, output=[4], options={"device": "cuda"})
     command = [checker, "--tool", "memcheck", "--error-exitcode", str(FOUND), "--target-processes", "all"]
     # serving() fails where the server's exit code, here the checker's, is not 0.
-    with serving(real_gpu, repository, command=[*command, SERVER_PYTHON]) as server, Client(server.address) as client:
+    with serving(repository, command=[*command, SERVER_PYTHON]) as server, Client(server.address) as client:
         for rows in (1, 2, 3, 4):
             given = np.full((rows, 4), rows, np.float32)
             assert (client.predict("scale", {"x": given}).outputs["y"] == 2 * rows + 1).all()

@@ -87,7 +87,7 @@ def served(
         output=[CLASSES],
         options={"device": "cuda", "precision": precision, "strict_graphs": True},
     )
-    with serving(machine, repository) as server, Client(server.address) as client:
+    with serving(repository) as server, Client(server.address) as client:
         yield Served(client, "resnet50", precision, machine)
 
 

@@ -23,37 +23,37 @@ from pyserver.v1 import model_status_pb2
 GPU = {"device": "cuda"}
 
 
-def test_a_model_that_cannot_be_captured_runs_batch_by_batch_and_is_counted(machine: Machine, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("real_gpu")  # the double records whatever it is given
+def test_a_model_that_cannot_be_captured_runs_batch_by_batch_and_is_counted(tmp_path: Path) -> None:
     repository = tmp_path / "models"
     save_scripted(Branching(), repository / "branching" / "1" / "model.pt")
     write_config(repository / "branching", shape=[4], max_batch_size=8, output=[4], options=GPU)
-    if machine.double:
-        pytest.skip("the double records every kernel")
-    with serving(machine, repository) as server, Client(server.address) as client:
+    with serving(repository) as server, Client(server.address) as client:
         for sign in (1, -1):
             given = np.full((3, 4), sign, np.float32)
             assert (client.predict("branching", {"x": given}).outputs["y"] == 2 * sign).all()
         assert counters(client, "branching")["uncaptured_batches"] == 2
 
 
-def test_with_strict_graphs_such_a_model_does_not_load(real_gpu: Machine, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("real_gpu")
+def test_with_strict_graphs_such_a_model_does_not_load(tmp_path: Path) -> None:
     repository = tmp_path / "models"
     save_scripted(Branching(), repository / "branching" / "1" / "model.pt")
     options = {**GPU, "strict_graphs": True}
     write_config(repository / "branching", shape=[4], max_batch_size=8, output=[4], options=options)
-    with serving(real_gpu, repository) as server, Client(server.address) as client:
+    with serving(repository) as server, Client(server.address) as client:
         (model,) = client.status("branching")
         assert "the model cannot be captured with 8 rows" in model.versions[0].reason
         with pytest.raises(RequestFailedError, match="cannot be captured"):
             client.predict("branching", {"x": np.zeros((1, 4), np.float32)})
 
 
-def test_buckets_are_those_that_were_given(machine: Machine, tmp_path: Path) -> None:
+def test_buckets_are_those_that_were_given(tmp_path: Path) -> None:
     repository = tmp_path / "models"
     save_traced(Scale(), torch.zeros((2, 4)), repository / "scale" / "1" / "model.pt")
     options = {**GPU, "buckets": [3, 8]}
     write_config(repository / "scale", shape=[4], max_batch_size=8, output=[4], options=options)
-    with serving(machine, repository) as server, Client(server.address) as client:
+    with serving(repository) as server, Client(server.address) as client:
         before = counters(client, "scale")
         for rows, padding in ((1, 2), (3, 0), (4, 4)):
             given = np.random.default_rng(rows).standard_normal((rows, 4), np.float32)
@@ -63,13 +63,14 @@ def test_buckets_are_those_that_were_given(machine: Machine, tmp_path: Path) -> 
             before = after
 
 
-def test_copies_of_one_batch_overlap_the_execution_of_another(real_gpu: Machine, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("real_gpu")
+def test_copies_of_one_batch_overlap_the_execution_of_another(tmp_path: Path) -> None:
     repository = tmp_path / "models"
     save_traced(resnet50(), torch.zeros((2, *IMAGE)), repository / "resnet50" / "1" / "model.pt")
     options = {**GPU, "precision": "fp16"}
     write_config(repository / "resnet50", shape=IMAGE, max_batch_size=32, output=[CLASSES], options=options)
     images = np.zeros((32, *IMAGE), np.float32)
-    with serving(real_gpu, repository) as server, Client(server.address) as client:
+    with serving(repository) as server, Client(server.address) as client:
         client.predict("resnet50", {"x": images})
         before, began = counters(client, "resnet50"), time.perf_counter()
         with ThreadPoolExecutor(6) as clients:
@@ -93,7 +94,7 @@ def test_reloads_under_load_lose_no_request_and_no_memory(machine: Machine, tmp_
     arguments = ["--poll-interval-s", "0.1", "--unload-grace-s", "10"]
     stop = threading.Event()
     used: list[int] = []
-    with serving(machine, repository, *arguments) as server, Client(server.address) as client:
+    with serving(repository, *arguments) as server, Client(server.address) as client:
 
         def ask(seed: int) -> int:
             given = np.random.default_rng(seed).standard_normal((2, 1024), np.float32)

@@ -23,7 +23,7 @@ def test_without_a_driver_the_library_that_is_missing_is_named() -> None:
 def test_what_is_not_installed_is_named_with_the_package_that_brings_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     told = rows()
     assert told["PyTorch"] == "not installed (pip install torch)"
     assert told["TensorRT"] == (
