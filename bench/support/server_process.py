@@ -18,12 +18,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """A process that serves, and ends with the `with` block."""
 
-    def __init__(self, kind: str, command: Sequence[str]) -> None:
+    def __init__(self, kind: str, command: Sequence[str], *, start_s: float = START_S) -> None:
         self.kind = kind
         self.command = shlex.join(command)
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        watchdog = threading.Timer(START_S, self._process.kill)
+        watchdog = threading.Timer(start_s, self._process.kill)
         watchdog.start()
         ready = self._process.stdout.readline()
         watchdog.cancel()

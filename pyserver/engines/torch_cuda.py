@@ -30,11 +30,13 @@ _WARM_UP_RUNS = 3
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def load_on_gpu(model: TorchModel, core: _core.Core, device: _core.CudaDevice) -> _core.Engine:
-    """Raises ModelLoadError, and StatusError of the core."""
+def load_on_gpu(model: TorchModel, core: _core.Core, ordinal: int = 0) -> _core.Engine:
+    """`ordinal`: which GPU. The core's memory is page-locked from now on. Raises ModelLoadError, StatusError."""
+    device = _open_device(model.path, ordinal)
     check_torch(model.path)
+    core.use_device(device)
     with _ONE_AT_A_TIME, _as_load_error(model.path, device):
-        program = TorchProgram(model, torch.device("cuda", device.info.ordinal))
+        program = TorchProgram(model, torch.device("cuda", ordinal))
         found = [_first_run(program, profile) for profile in model.profiles]
         outputs = list(model.outputs) or _found_outputs(model, found)
         most = {spec.name: _largest([run[index][1] for run in found]) for index, spec in enumerate(outputs)}
@@ -55,6 +57,20 @@ def load_on_gpu(model: TorchModel, core: _core.Core, device: _core.CudaDevice) -
         )
         _record(program, builder, outputs, most)
         return builder.build()
+
+
+def _open_device(path: Path, ordinal: int) -> _core.CudaDevice:
+    try:
+        driver = _core.CudaDriver.open()
+    except _core.StatusError as error:
+        raise ModelLoadError(
+            f"{path.name} needs an NVIDIA GPU: {error.message}. Install the NVIDIA driver, or set options.device: cpu"
+        ) from None
+    if ordinal >= len(driver.devices):
+        raise ModelLoadError(
+            f"{path.name}: options.device: expected cuda:0 to cuda:{len(driver.devices) - 1}, got cuda:{ordinal}"
+        )
+    return _core.CudaDevice(driver, ordinal)
 
 
 def check_torch(path: Path) -> None:

@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from pyserver import _core
+from pyserver.config.torch_gpu import Precision, TorchGpuOptions
 from pyserver.errors import ModelLoadError
 
-Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 _COMPUTED_IN = {"fp32": None, "tf32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -34,6 +34,35 @@ class TorchModel:
     instances: int = 1
     lanes: int = 2
     strict_graphs: bool = False
+
+    @classmethod
+    def configured(
+        cls,
+        path: Path,
+        options: TorchGpuOptions,
+        *,
+        inputs: Sequence[_core.TensorSpec],
+        outputs: Sequence[_core.TensorSpec],
+        max_batch_size: int,
+        preferred: Sequence[int],
+        instances: int,
+    ) -> TorchModel:
+        """As a model.yaml has it."""
+        return cls(
+            path,
+            inputs,
+            outputs,
+            max_batch_size,
+            precision=options.precision,
+            channels_last=options.memory_format == "channels_last",
+            tune=options.tune,
+            buckets=options.buckets,
+            preferred=preferred,
+            profiles=options.profiles or [{}],
+            instances=instances,
+            lanes=options.lanes,
+            strict_graphs=options.strict_graphs,
+        )
 
     @property
     def computed_in(self) -> torch.dtype | None:

@@ -58,14 +58,15 @@ def write_config(
     max_batch_size: int,
     output: Sequence[int],
     options: Mapping[str, Any],
+    datatype: str = "FP32",
     **more: Any,
 ) -> None:
-    """The model.yaml of a model with one input x and one output y, both FP32."""
+    """The model.yaml of a model with one input x and one output y."""
     config = {
         "engine": "torch",
         "max_batch_size": max_batch_size,
-        "inputs": [{"name": "x", "datatype": "FP32", "shape": list(shape)}],
-        "outputs": [{"name": "y", "datatype": "FP32", "shape": list(output)}],
+        "inputs": [{"name": "x", "datatype": datatype, "shape": list(shape)}],
+        "outputs": [{"name": "y", "datatype": datatype, "shape": list(output)}],
         "options": dict(options),
         **more,
     }

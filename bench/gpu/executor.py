@@ -1,0 +1,80 @@
+"""The server's executor under load: the same model behind gRPC, and in this process without any transport."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import record
+import torch
+from rounds import OwnProcess, Point
+from server_process import Server
+from torch import nn
+from torch_models import save_traced, write_config
+
+from pyserver.client import Client
+from pyserver_loadgen.inputs import RequestOptions
+from pyserver_loadgen.run import Runner, Setting
+from pyserver_loadgen.schedules import ClosedLoop
+from pyserver_loadgen.subjects import Asked, prepare_in_process, prepare_server
+
+# Lanes that execute, are filled and are emptied, and a few batches that wait: the GPU never does.
+IN_FLIGHT = 8
+_THREADS = 4
+# PyTorch's import, and the choice of kernels.
+_START_S = 240
+
+
+def write_model(
+    repository: Path, name: str, module: nn.Module, *, shape: tuple[int, ...], rows: int, output: int, precision: str
+) -> None:
+    """A model whose requests have `rows` rows each, which are a batch. In FP16 clients send and get FP16."""
+    folder = repository / name
+    save_traced(module, torch.zeros((2, *shape)), folder / "1" / "model.pt")
+    datatype = "FP16" if precision == "fp16" else "FP32"
+    write_config(
+        folder,
+        shape=shape,
+        max_batch_size=rows,
+        output=[output],
+        datatype=datatype,
+        options={"device": "cuda", "precision": precision, "buckets": [rows], "strict_graphs": True},
+        warmup={"rows": [rows]},
+    )
+
+
+class Executor:
+    """A model served twice: by a server process, and by this one."""
+
+    def __init__(self, repository: Path, name: str, rows: int, stack: ExitStack) -> None:
+        self.name = name
+        asked = Asked(model=name, requests=RequestOptions(batch_size=rows, pool=8))
+        command = [sys.executable, "-m", "pyserver", "serve", str(repository), "--log-level", "warning"]
+        self.server = stack.enter_context(
+            Server("pyserver", [*command, "--grpc-address", "127.0.0.1:0"], start_s=_START_S)
+        )
+        self._there = prepare_server(self.server.address, asked, stack)
+        here = prepare_in_process(repository, asked, stack)
+        self._here = replace(here.subject, watch=OwnProcess())
+
+    def points(self, seconds: float) -> list[Point]:
+        """Behind the server, and here."""
+        setting = Setting(
+            ClosedLoop(IN_FLIGHT), duration_s=seconds, warmup_s=0.5, connections=_THREADS, threads=_THREADS
+        )
+        return [
+            Point("server", Runner(self._there.subject), setting),
+            Point("in process", Runner(self._here), setting),
+        ]
+
+    def counters(self) -> dict[str, int]:
+        """Of the server's engine."""
+        with Client(self.server.address) as client:
+            return dict(client.metadata(self.name).engine_counters)
+
+
+def versions() -> dict[str, str]:
+    """Of what computes."""
+    return {**record.versions(), "torch": torch.__version__, "cuda of torch": str(torch.version.cuda)}
