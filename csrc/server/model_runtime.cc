@@ -33,7 +33,8 @@ ModelRuntime::ModelRuntime(std::string model, std::int64_t version, std::unique_
       pool_(std::move(pool)),
       clock_(clock),
       batcher_(settings_, engine_->signature().max_batch_size, engine_->instance_groups(), clock, metrics_),
-      may_run_inline_(settings_.max_queue_delay == Duration::zero() && settings_.preferred_batch_sizes.empty()) {}
+      may_run_inline_(engine_->may_run_inline() && settings_.max_queue_delay == Duration::zero() &&
+                      settings_.preferred_batch_sizes.empty()) {}
 
 ModelRuntime::~ModelRuntime() { stop(std::chrono::milliseconds(0)); }
 

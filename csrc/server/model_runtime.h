@@ -105,7 +105,7 @@ class ModelRuntime {
   bool stopped_ = false;
 
   InlinePolicy inline_policy_;
-  const bool may_run_inline_;  // whoever asks for a delay or for sizes wants batches
+  const bool may_run_inline_;  // the engine's word; and whoever asks for a delay or for sizes wants batches
   std::mutex inline_mutex_;
   std::unique_ptr<Instance> inline_instance_;  // guarded by inline_mutex_; made when it is first worthwhile
   Batch inline_batch_;                         // guarded by inline_mutex_
