@@ -337,6 +337,9 @@ class CudaLane:
     def output_address(self, name: str) -> int:
         """Likewise of an output. Raises StatusError."""
 
+    def synchronize(self) -> None:
+        """Waits until the stream is empty: while loading only. Raises StatusError. Releases the GIL."""
+
 class CudaGraphEngineBuilder:
     """An engine that executes captured graphs: one for each number of rows (bucket), profile and lane.
 
@@ -382,13 +385,23 @@ class CudaGraphEngineBuilder:
         """Captures what `enqueue` puts on lane.stream as the graph of this bucket and profile.
 
         It reads lane.input_address() and writes lane.output_address(). `output_shapes`: of the outputs with free
-        dimensions. Raises StatusError where it cannot be captured, or with the text of what `enqueue` raised.
+        dimensions. `enqueue` is called once, and kept as long as the engine: it owns what the graph uses. Raises
+        StatusError where it cannot be captured, or with the text of what `enqueue` raised.
         """
 
     def adopt(
-        self, lane: CudaLane, rows: int, profile: int, graph: int, output_shapes: Mapping[str, Sequence[int]] = {}
+        self,
+        lane: CudaLane,
+        rows: int,
+        profile: int,
+        graph: int,
+        output_shapes: Mapping[str, Sequence[int]] = {},
+        owner: object = None,
     ) -> None:
-        """As record(), with a CUgraph that somebody else captured. It is cloned. Raises StatusError."""
+        """As record(), with a copy of a CUgraph that somebody else captured. Raises StatusError.
+
+        `owner` is kept as long as the engine: it owns what the graph uses beside the lane's memory.
+        """
 
     def run_uncaptured(
         self,

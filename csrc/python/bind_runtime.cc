@@ -100,9 +100,10 @@ void bind_runtime(py::module_& module) {
 
   using Runtime = RuntimeHolder;
   py::class_<Runtime>(module, "ModelRuntime")
-      // The core's pool and clock serve the runtime as long as it lives.
-      .def(py::init(&make_runtime), py::keep_alive<1, 2>(), py::arg("core"), py::arg("model"), py::arg("version"),
-           py::arg("engine"), py::arg("settings"), py::arg("processing") = py::none())
+      // The core's pool and clock serve the runtime as long as it lives; so does the memory that the engine was made
+      // with.
+      .def(py::init(&make_runtime), py::keep_alive<1, 2>(), py::keep_alive<1, 5>(), py::arg("core"), py::arg("model"),
+           py::arg("version"), py::arg("engine"), py::arg("settings"), py::arg("processing") = py::none())
       .def(
           "warm_up", [](Runtime& self, std::int64_t rows) { throw_unless_ok(self.runtime->warm_up(rows)); },
           py::arg("rows"), py::call_guard<py::gil_scoped_release>())
