@@ -4,6 +4,7 @@
 // should overlap with execution overlap by having two instances.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +23,12 @@ struct InstanceGroup {
   int count = 1;
   // CPU threads of each instance; 0 where the engine does not say.
   int threads = 0;
+};
+
+// What an engine counts of itself, beside what is counted of every model.
+struct EngineCounter {
+  std::string name;
+  std::uint64_t value;
 };
 
 // Not thread-safe: one thread at a time, though not always the same.
@@ -63,6 +70,9 @@ class Engine {
   // `group` is an index of instance_groups(). Called `count` times for each group, and perhaps once more for group 0:
   // for executions on the threads that decode, where that is worthwhile.
   virtual Result<std::unique_ptr<EngineInstance>> create_instance(std::size_t group) = 0;
+
+  // Since the engine was made, all its instances together.
+  virtual std::vector<EngineCounter> counters() const { return {}; }
 };
 
 }  // namespace pyserver

@@ -1,3 +1,5 @@
+#include <map>
+
 #include "python/bindings.h"
 #include "python/core.h"
 
@@ -67,6 +69,14 @@ Chains postprocessing(const RuntimeHolder& holder) {
   return chains;
 }
 
+std::map<std::string, std::uint64_t> engine_counters(const RuntimeHolder& holder) {
+  std::map<std::string, std::uint64_t> counters;
+  for (EngineCounter& counter : holder.runtime->engine().counters()) {
+    counters.emplace(std::move(counter.name), counter.value);
+  }
+  return counters;
+}
+
 }  // namespace
 
 RuntimeHolder::~RuntimeHolder() {
@@ -114,6 +124,7 @@ void bind_runtime(py::module_& module) {
                              [](const Runtime& self) { return self.runtime->engine().instance_groups(); })
       .def_property_readonly("batch_settings", [](const Runtime& self) { return self.runtime->batch_settings(); })
       .def_property_readonly("queue_depth", [](const Runtime& self) { return self.runtime->queue_depth(); })
+      .def("engine_counters", &engine_counters)
       .def("metrics", [](const Runtime& self) { return self.runtime->metrics().snapshot(); });
 }
 

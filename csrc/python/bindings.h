@@ -60,6 +60,7 @@ Shape to_shape(const std::vector<std::int64_t>& dimensions);
 
 void bind_core(pybind11::module_& module);
 void bind_engines(pybind11::module_& module);
+void bind_function(pybind11::module_& module);
 void bind_loadgen(pybind11::module_& module);
 void bind_metrics(pybind11::module_& module);
 void bind_ops(pybind11::module_& module);
