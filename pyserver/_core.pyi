@@ -1,7 +1,13 @@
 """The C++ core. Everything that happens on every request happens in here, without the GIL."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+import numpy.typing as npt
+
+# Executes a batch: an array for each input (None for an optional one that is absent) → an array for each output, whose
+# contents do not change any more. The inputs' arrays are read-only, and must be let go before it returns.
+BatchFunction: TypeAlias = Callable[[list[npt.NDArray[Any] | None]], Sequence[npt.NDArray[Any]]]
 
 class StatusError(Exception):
     """A failed operation of the core."""
@@ -49,6 +55,9 @@ class Engine:
     @property
     def instance_groups(self) -> list[InstanceGroup]: ...
 
+DEFAULT_MAX_BATCH_SIZE: Final[int]
+"""Rows, of a model that batches and does not say how many."""
+
 def identity_engine(
     *,
     inputs: Sequence[TensorSpec],
@@ -83,6 +92,27 @@ def inspect_openvino_model(path: str) -> ModelSignature:
 
 def openvino_version() -> str:
     """Raises StatusError where this core was built without OpenVINO."""
+
+def function_engine(
+    *,
+    name: str,
+    device: str,
+    inputs: Sequence[TensorSpec],
+    outputs: Sequence[TensorSpec],
+    max_batch_size: int,
+    functions: Sequence[BatchFunction],
+    threads_each: int = 0,
+) -> Engine:
+    """An engine with an instance for each of `functions`, whose batches they execute, with the GIL.
+
+    Raises StatusError.
+    """
+
+def mixes_rows(engine: Engine) -> bool | None:
+    """Whether the rows of a batch influence one another, found out by executing a few. None: it takes none of them.
+
+    Raises StatusError. Releases the GIL.
+    """
 
 class BatchSettings:
     def __init__(
@@ -204,9 +234,10 @@ class ModelRuntime:
     def batch_settings(self) -> BatchSettings: ...
     @property
     def queue_depth(self) -> int: ...
-    def metrics(self) -> ModelMetricsSnapshot: ...
     def engine_counters(self) -> dict[str, int]:
-        """What the engine itself counts or measures; most count nothing."""
+        """What the engine counts of itself, by name."""
+
+    def metrics(self) -> ModelMetricsSnapshot: ...
 
 class Protocol:
     PREDICT: Final[Protocol]

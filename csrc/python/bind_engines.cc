@@ -97,6 +97,7 @@ void bind_engines(py::module_& module) {
       .def_property_readonly("instance_groups",
                              [](const EngineHolder& holder) { return holder.get().instance_groups(); });
 
+  module.attr("DEFAULT_MAX_BATCH_SIZE") = kDefaultMaxBatchSize;
   module.def("identity_engine", &identity_engine, py::kw_only(), py::arg("inputs"), py::arg("outputs"),
              py::arg("max_batch_size"), py::arg("delay_us") = 0, py::arg("instances") = 1);
   module.def("openvino_engine", &openvino_engine, py::arg("path"), py::kw_only(), py::arg("threads"),

@@ -37,6 +37,7 @@ PYBIND11_MODULE(_core, module) {
   });
 
   bind_engines(module);
+  bind_function(module);
   bind_ops(module);
   bind_tokenizer(module);
   bind_metrics(module);

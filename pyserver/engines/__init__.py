@@ -8,13 +8,18 @@ from typing import NamedTuple
 
 from pyserver import _core
 from pyserver.config.schema import ModelConfig
-from pyserver.engines import identity, openvino
+from pyserver.engines import identity, onnxruntime, openvino, torch
 from pyserver.engines.loading import LoadContext, Loader
-from pyserver.errors import ModelLoadError, one_line
+from pyserver.errors import ModelLoadError, PyserverError, one_line
 
 __all__ = ["ENGINES", "EngineReport", "LoadContext", "detect", "engine_report", "inspect_model", "load_engine"]
 
-ENGINES: Mapping[str, Loader] = {"openvino": openvino.LOADER, "identity": identity.LOADER}
+ENGINES: Mapping[str, Loader] = {
+    "openvino": openvino.LOADER,
+    "torch": torch.LOADER,
+    "onnxruntime": onnxruntime.LOADER,
+    "identity": identity.LOADER,
+}
 
 
 class EngineReport(NamedTuple):
@@ -31,8 +36,8 @@ def detect(path: Path) -> str:
         if loader.reads(path):
             return name
     raise ModelLoadError(
-        f"{path}: expected a model file, found none; openvino reads {openvino.FILE_KINDS}, and an identity model needs "
-        "a model.yaml with engine: identity"
+        f"{path}: expected a model file, found none; openvino reads {openvino.FILE_KINDS}, torch reads "
+        f"{torch.FILE_KINDS}, and an identity model needs a model.yaml with engine: identity"
     )
 
 
@@ -46,10 +51,14 @@ def load_engine(path: Path, config: ModelConfig, context: LoadContext) -> _core.
 
 
 def inspect_model(path: Path) -> _core.ModelSignature:
-    """What the files of a model say: inputs, outputs, batchability. Nothing is compiled. Raises ModelLoadError."""
+    """What the files of a model say: inputs, outputs, batchability. Raises ModelLoadError.
+
+    Nothing is compiled for OpenVINO; a model of another engine is loaded.
+    """
     if not path.exists():
         raise ModelLoadError(f"{path}: no such file or folder")
-    detect(path)
+    if detect(path) != "openvino":
+        return load_engine(path, ModelConfig(), LoadContext(threads=1)).signature
     try:
         return _core.inspect_openvino_model(str(openvino.find_model(path)))
     except _core.StatusError as error:
@@ -62,6 +71,8 @@ def engine_report() -> list[EngineReport]:
     for name, loader in ENGINES.items():
         try:
             report.append(EngineReport(name, True, loader.version()))
+        except PyserverError as error:  # it says what to install
+            report.append(EngineReport(name, False, error.message))
         except Exception as error:  # noqa: PERF203 (whatever it is, it is what the report is for)
             report.append(EngineReport(name, False, one_line(f"{type(error).__name__}: {error}")))
     return report

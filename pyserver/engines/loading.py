@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 
 from pyserver import _core
 from pyserver.config.schema import ModelConfig, TensorConfig
+from pyserver.errors import ModelLoadError
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,35 @@ def tensor_specs(tensors: Sequence[TensorConfig]) -> list[_core.TensorSpec]:
 def options_origin(context: LoadContext) -> str:
     """What stands before an option's name in messages."""
     return f"{context.config_source}: options." if context.config_source is not None else "options."
+
+
+def one_model(path: Path, candidates: Iterable[Path], kinds: str) -> Path:
+    """The one model among the `candidates` in `path`; where there are several, the one that is called `model`.
+
+    `kinds` is what was looked for. Raises ModelLoadError.
+    """
+    found = sorted(candidates)
+    if len(found) > 1:
+        found = [candidate for candidate in found if candidate.stem == "model"] or found
+    if not found:
+        raise ModelLoadError(f"{path}: expected {kinds}, found none of them")
+    if len(found) > 1:
+        names = ", ".join(candidate.name for candidate in found)
+        raise ModelLoadError(f"{path}: expected one model, found {names}; call the one that is meant model.*")
+    return found[0]
+
+
+def files_with(path: Path, suffixes: Iterable[str]) -> list[Path]:
+    """The file `path`, or the files in the folder `path`, that end so and are not hidden."""
+    files = [path] if path.is_file() else list(path.iterdir()) if path.is_dir() else []
+    return [file for file in files if file.suffix in suffixes and not file.name.startswith(".") and file.is_file()]
+
+
+def import_engine(name: str, extra: str) -> ModuleType:
+    """The package `name`, which is installed as `extra`. Raises ModelLoadError, saying what to install."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == name
+        reason = "is not installed" if missing else f"cannot be imported ({error})"
+        raise ModelLoadError(f"the engine {name} needs the package {name}, which {reason}: pip install '{extra}'") from None

@@ -8,8 +8,7 @@ from pathlib import Path
 from pyserver import _core
 from pyserver.config.load import parse_options
 from pyserver.config.schema import ModelConfig, OpenVinoOptions
-from pyserver.engines.loading import LoadContext, options_origin, tensor_specs
-from pyserver.errors import ModelLoadError
+from pyserver.engines.loading import LoadContext, files_with, one_model, options_origin, tensor_specs
 
 FILE_KINDS = "*.onnx, *.xml, saved_model.pb, *.pb, *.tflite and *.pdmodel (not Paddle 3's *.json)"
 _SUFFIXES = {".onnx", ".xml", ".pb", ".tflite", ".pdmodel"}
@@ -48,15 +47,7 @@ def find_model(path: Path) -> Path:
 
     Where there are several, the one that is called `model` is meant.
     """
-    candidates = sorted(_candidates(path))
-    if len(candidates) > 1:
-        candidates = [found for found in candidates if found.stem == "model"] or candidates
-    if not candidates:
-        raise ModelLoadError(f"{path}: expected {FILE_KINDS}, found none of them")
-    if len(candidates) > 1:
-        names = ", ".join(found.name for found in candidates)
-        raise ModelLoadError(f"{path}: expected one model, found {names}; call the one that is meant model.*")
-    return candidates[0]
+    return one_model(path, _candidates(path), FILE_KINDS)
 
 
 def _candidates(path: Path) -> Iterator[Path]:
@@ -70,8 +61,4 @@ def _candidates(path: Path) -> Iterator[Path]:
     if (path / "model.savedmodel" / _SAVED_MODEL).is_file():
         yield path / "model.savedmodel"
     if path.is_dir():
-        yield from (found for found in path.iterdir() if _is_model_file(found))
-
-
-def _is_model_file(path: Path) -> bool:
-    return path.suffix in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+        yield from files_with(path, _SUFFIXES)

@@ -8,9 +8,9 @@
 #include "engines/openvino/float_environment.h"
 #include "engines/openvino/model_reader.h"
 #include "engines/openvino/openvino_instance.h"
-#include "engines/openvino/row_probe.h"
 #include "engines/openvino/shape_guard.h"
 #include "engines/openvino/signature_completion.h"
+#include "inference/row_probe.h"
 #include "openvino/core/version.hpp"
 
 namespace pyserver {
@@ -80,7 +80,8 @@ Result<bool> batches_by_mistake(Engine& engine, const ModelOverrides& overrides)
   if (overrides.max_batch_size || !engine.signature().batches()) return false;
   auto instance = engine.create_instance(0);
   if (!instance.ok()) return std::move(instance).status();
-  return mixes_rows(engine.signature(), **instance);
+  // Where the probe knows nothing, what shape inference has proved stands.
+  return mixes_rows(engine.signature(), **instance).value_or(false);
 }
 
 }  // namespace

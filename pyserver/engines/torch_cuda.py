@@ -1,0 +1,45 @@
+"""PyTorch models on a GPU: whether PyTorch can use one here, and loading them there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pyserver import _core
+from pyserver.config.engine_options import TorchOptions
+from pyserver.config.schema import ModelConfig
+from pyserver.engines.loading import LoadContext
+from pyserver.errors import ModelLoadError
+
+
+def describe(torch: Any) -> str:
+    """What PyTorch can compute on, for people."""
+    if torch.cuda.is_available():
+        return f"CPU, {torch.cuda.device_count()} GPU(s) with CUDA {torch.version.cuda}"
+    return f"CPU; no GPU: {_missing(torch)}"
+
+
+def check_device(torch: Any, file: Path, device: str) -> None:
+    """Raises ModelLoadError, saying what is missing, where PyTorch cannot use `device`, which is cuda or cuda:N."""
+    if not torch.cuda.is_available():
+        raise ModelLoadError(f"{file} needs an NVIDIA GPU: {_missing(torch)}. Or set options.device to cpu")
+    ordinal, count = int(device.partition(":")[2] or 0), torch.cuda.device_count()
+    if ordinal >= count:
+        raise ModelLoadError(f"{file} needs the device {device}, but PyTorch finds {count} GPU(s), the first is cuda:0")
+
+
+def load(torch: Any, file: Path, config: ModelConfig, options: TorchOptions, context: LoadContext) -> _core.Engine:  # noqa: ARG001
+    """The model on `options.device`, which check_device() has found good. Raises ModelLoadError."""
+    raise ModelLoadError(f"{file}: PyTorch models run on the CPU only in this version of pyserver; set options.device to cpu")
+
+
+def _missing(torch: Any) -> str:
+    if torch.version.cuda is None:
+        return (
+            f"PyTorch {torch.__version__} is built without CUDA. Install one that is built with it "
+            "(pip install torch, without +cpu in its version)"
+        )
+    return (
+        f"PyTorch {torch.__version__} is built for CUDA {torch.version.cuda}, but finds no GPU: install the NVIDIA "
+        "driver (`pyserver doctor` tells what is there)"
+    )
