@@ -33,7 +33,7 @@ def write_model(
     """A model whose requests have `rows` rows each, which are a batch. In FP16 clients send and get FP16."""
     folder = repository / name
     save_traced(module, torch.zeros((2, *shape)), folder / "1" / "model.pt")
-    datatype = "FP16" if precision == "fp16" else "FP32"
+    datatype = "FP16" if precision == "f16" else "FP32"
     write_config(
         folder,
         shape=shape,

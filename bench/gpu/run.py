@@ -37,7 +37,7 @@ from pyserver.cuda_api import CudaApi
 from pyserver.transfer_rates import measure_transfers
 
 SIZES = [4 << 10, 64 << 10, 1 << 20, 16 << 20, 256 << 20]
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
+DTYPES = {"f32": torch.float32, "f16": torch.float16}
 SLOTS = (2, 3)
 SMALL = 64
 
@@ -134,7 +134,7 @@ def _loops(compared: Compared) -> list[Any]:
 
 
 def overhead(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    write_model(folder, "small", Scale(), shape=(SMALL,), rows=1, output=SMALL, precision="fp32")
+    write_model(folder, "small", Scale(), shape=(SMALL,), rows=1, output=SMALL, precision="f32")
     with ExitStack() as stack:
         executor = Executor(folder, "small", 1, stack)
         before = executor.counters()
@@ -194,7 +194,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2, help="how long each measurement lasts")
-    parser.add_argument("--points", type=_points, default="fp16:32,fp32:32,fp16:8", help="PRECISION:ROWS, with commas")
+    parser.add_argument("--points", type=_points, default="f16:32,f32:32,f16:8", help="PRECISION:ROWS, with commas")
     parser.add_argument("--double", action="store_true", help="libcuda.so.1 is the driver's double: only a trial")
     parser.add_argument("--json", type=Path, default=record.RESULTS / "gpu.json")
     return parser.parse_args()

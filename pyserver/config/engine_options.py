@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pyserver.config.field_types import ModelOptions
+from pyserver.config.torch_gpu import TorchGpuOptions
 
 _DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
 _Threads = Annotated[int, Field(ge=1, le=4096)]
@@ -57,13 +58,15 @@ class OnnxRuntimeOptions(ModelOptions):
         return self
 
 
-class TorchOptions(ModelOptions):
+class TorchOptions(TorchGpuOptions):
     """`options` of a model that PyTorch executes."""
 
     device: str = Field(default="cpu", description="cpu, cuda or cuda:N.")
     threads: _Threads | None = Field(default=None, description="CPU threads of an execution. Default: the server's.")
-    precision: Literal["f32", "bf16", "f16"] = Field(
-        default="f32", description="What matrix products and convolutions are computed in. f32: as the model says."
+    precision: Literal["f32", "tf32", "bf16", "f16"] = Field(
+        default="f32",
+        description="What matrix products and convolutions are computed in. f32: as the model says. tf32: only on a "
+        "GPU. bf16, f16: there all of the model, its weights too.",
     )
 
     @field_validator("device")
@@ -72,3 +75,12 @@ class TorchOptions(ModelOptions):
         if not _DEVICE.fullmatch(value):
             raise ValueError("expected cpu, cuda or cuda:N")
         return value
+
+    @model_validator(mode="after")
+    def _has_the_device_that_options_are_for(self) -> TorchOptions:
+        if self.device == "cpu":
+            if self.precision == "tf32":
+                raise ValueError("precision: tf32 is only for a GPU; set device to cuda")
+            if unused := sorted(self.model_fields_set & TorchGpuOptions.model_fields.keys()):
+                raise ValueError(f"{unused[0]} is only for a GPU; set device to cuda")
+        return self

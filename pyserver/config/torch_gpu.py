@@ -11,27 +11,27 @@ from pyserver.config.field_types import ModelOptions
 _Rows = Annotated[int, Field(ge=1, le=2**31 - 1)]
 _Size = Annotated[int, Field(ge=0, le=2**62)]
 
-Precision = Literal["fp32", "tf32", "fp16", "bf16"]
-
 
 class TorchGpuOptions(ModelOptions):
-    """What is asked of PyTorch on a GPU. docs/gpu.md explains it."""
+    """What is asked of PyTorch on a GPU, beside its precision. docs/gpu.md explains it."""
 
-    precision: Precision = Field(
-        default="fp32",
-        description="What the GPU computes in. fp16, bf16: weights too, and inputs that are floating-point numbers.",
-    )
     memory_format: Literal["contiguous", "channels_last"] = Field(
-        default="contiguous", description="channels_last: how weights and pictures lie in the GPU's memory."
+        default="contiguous", description="GPU: how weights and pictures lie in memory."
     )
-    tune: bool = Field(default=True, description="Let cuDNN measure which of its algorithms is the fastest.")
+    tune: bool = Field(default=True, description="GPU: let cuDNN measure which of its algorithms is the fastest.")
     buckets: list[_Rows] = Field(
-        default=[], description="Batch sizes that graphs are captured for. Default: powers of two and max_batch_size."
+        default=[],
+        description="GPU: batch sizes that graphs are captured for. Default: powers of two and max_batch_size.",
     )
     profiles: list[dict[str, list[_Size]]] = Field(
-        default=[], description="Complete shapes of the inputs with free dimensions; graphs are captured for each."
+        default=[],
+        max_length=64,
+        description="GPU: shapes, without the batch dimension, of inputs with free dimensions; a graph for each.",
     )
-    lanes: int = Field(default=2, ge=1, le=16, description="Batches that an instance copies and executes at once.")
+    lanes: int = Field(
+        default=2, ge=1, le=16, description="GPU: batches that an instance copies and executes at the same time."
+    )
     strict_graphs: bool = Field(
-        default=False, description="A batch that no captured graph fits is an error, and not executed without one."
+        default=False,
+        description="GPU: a batch that no captured graph fits is an error, and not executed without one.",
     )

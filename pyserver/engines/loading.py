@@ -21,6 +21,7 @@ class LoadContext:
     threads: int  # CPU threads, where the model's options name none
     cache_folder: Path | None = None  # compiled models are kept there
     config_source: Path | None = None  # the model.yaml, for messages
+    core: _core.Core | None = None  # whose requests the model is for; engines on a GPU share its page-locked memory
 
 
 class Loader(Protocol):
@@ -75,4 +76,6 @@ def import_engine(name: str, extra: str) -> ModuleType:
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name
         reason = "is not installed" if missing else f"cannot be imported ({error})"
-        raise ModelLoadError(f"the engine {name} needs the package {name}, which {reason}: pip install '{extra}'") from None
+        raise ModelLoadError(
+            f"the engine {name} needs the package {name}, which {reason}: pip install '{extra}'"
+        ) from None

@@ -39,9 +39,7 @@ class Signature:
 MakeEngine = Callable[[Signature], _core.Engine]
 
 
-def make_engine(
-    inputs: Sequence[Port], outputs: Sequence[Port], config: ModelConfig, make: MakeEngine
-) -> _core.Engine:
+def make_engine(inputs: Sequence[Port], outputs: Sequence[Port], config: ModelConfig, make: MakeEngine) -> _core.Engine:
     """The engine that `make` makes of a signature, which is called twice where a model does not batch after all.
 
     Raises ModelLoadError.

@@ -28,9 +28,20 @@ def check_device(torch: Any, file: Path, device: str) -> None:
         raise ModelLoadError(f"{file} needs the device {device}, but PyTorch finds {count} GPU(s), the first is cuda:0")
 
 
-def load(torch: Any, file: Path, config: ModelConfig, options: TorchOptions, context: LoadContext) -> _core.Engine:  # noqa: ARG001
+def load(torch: Any, file: Path, config: ModelConfig, options: TorchOptions, context: LoadContext) -> _core.Engine:
     """The model on `options.device`, which check_device() has found good. Raises ModelLoadError."""
-    raise ModelLoadError(f"{file}: PyTorch models run on the CPU only in this version of pyserver; set options.device to cpu")
+    if not hasattr(torch.cuda.CUDAGraph, "raw_cuda_graph"):
+        raise ModelLoadError(
+            f"{file}: expected PyTorch 2.8 or newer, which hands out the graphs that it captures, got "
+            f"{torch.__version__}"
+        )
+    if context.core is None:
+        raise ModelLoadError(f"{file}: a model on a GPU needs a server's core to be loaded into")
+    # Only now: it imports PyTorch.
+    from pyserver.engines import torch_graphs
+
+    device = _core.CudaDevice(_core.CudaDriver.open(), int(options.device.partition(":")[2] or 0))
+    return torch_graphs.load(file, config, options, context.core, device)
 
 
 def _missing(torch: Any) -> str:

@@ -83,4 +83,6 @@ def _check_samples(torch: Any, file: Path, name: str, content: bytes) -> None:
 
 
 def _refused(file: Path, what: str, kind: str) -> ModelLoadError:
-    return ModelLoadError(f"{file}: {what} holds {kind}, which are not read, since that runs whatever code they hold; {_HOW}")
+    return ModelLoadError(
+        f"{file}: {what} holds {kind}, which are not read, since that runs whatever code they hold; {_HOW}"
+    )

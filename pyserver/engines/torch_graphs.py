@@ -17,12 +17,14 @@ from typing import Any
 import torch
 
 from pyserver import _core
-from pyserver.engines.torch_memory import datatype_of, dtype_of, tensor_at
-from pyserver.engines.torch_program import TorchModel, TorchProgram
+from pyserver.config.engine_options import TorchOptions
+from pyserver.config.schema import ModelConfig
+from pyserver.engines.ports import Signature, make_engine
+from pyserver.engines.torch_gpu_program import GpuProgram
+from pyserver.engines.torch_memory import dtype_of, tensor_at
 from pyserver.errors import ModelLoadError, one_line
 
-Profile = Mapping[str, Sequence[int]]
-Found = list[tuple[torch.dtype, tuple[int, ...]]]  # datatype and shape of a row of each output
+Shapes = Mapping[str, Sequence[int]]  # without the batch dimension where the model batches, as everywhere here
 
 # TorchScript specializes a model in its first two runs; the third is what is captured.
 _WARM_UP_RUNS = 3
@@ -30,78 +32,61 @@ _WARM_UP_RUNS = 3
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def load_on_gpu(model: TorchModel, core: _core.Core, ordinal: int = 0) -> _core.Engine:
-    """`ordinal`: which GPU. The core's memory is page-locked from now on. Raises ModelLoadError, StatusError."""
-    device = _open_device(model.path, ordinal)
-    check_torch(model.path)
+def load(
+    file: Path, config: ModelConfig, options: TorchOptions, core: _core.Core, device: _core.CudaDevice
+) -> _core.Engine:
+    """The core's memory is page-locked from now on. Raises ModelLoadError, and StatusError of the core."""
     core.use_device(device)
-    with _ONE_AT_A_TIME, _as_load_error(model.path, device):
-        program = TorchProgram(model, torch.device("cuda", ordinal))
-        found = [_first_run(program, profile) for profile in model.profiles]
-        outputs = list(model.outputs) or _found_outputs(model, found)
-        most = {spec.name: _largest([run[index][1] for run in found]) for index, spec in enumerate(outputs)}
-        builder = _core.CudaGraphEngineBuilder(
-            core,
-            device,
-            engine="torch",
-            inputs=model.inputs,
-            outputs=outputs,
-            max_batch_size=model.max_batch_size,
-            buckets=model.buckets,
-            preferred=model.preferred,
-            profiles=model.profiles,
-            max_output_shapes={spec.name: most[spec.name] for spec in outputs if -1 in spec.shape},
-            instances=model.instances,
-            lanes=model.lanes,
-            strict_graphs=model.strict_graphs,
-        )
-        _record(program, builder, outputs, most)
-        return builder.build()
+    with _ONE_AT_A_TIME, _as_load_error(file, device):
+        program = GpuProgram(file, config, options, torch.device("cuda", device.info.ordinal))
+
+    def make(signature: Signature) -> _core.Engine:
+        with _ONE_AT_A_TIME, _as_load_error(file, device):
+            return _captured(program, signature, config, core, device)
+
+    return make_engine(program.inputs, program.outputs, config, make)
 
 
-def _open_device(path: Path, ordinal: int) -> _core.CudaDevice:
-    try:
-        driver = _core.CudaDriver.open()
-    except _core.StatusError as error:
-        raise ModelLoadError(
-            f"{path.name} needs an NVIDIA GPU: {error.message}. Install the NVIDIA driver, or set options.device: cpu"
-        ) from None
-    if ordinal >= len(driver.devices):
-        raise ModelLoadError(
-            f"{path.name}: options.device: expected cuda:0 to cuda:{len(driver.devices) - 1}, got cuda:{ordinal}"
-        )
-    return _core.CudaDevice(driver, ordinal)
-
-
-def check_torch(path: Path) -> None:
-    """Raises ModelLoadError where this PyTorch cannot do what is needed here."""
-    version = torch.__version__
-    if torch.version.cuda is None:
-        raise ModelLoadError(
-            f"{path} needs an NVIDIA GPU, and PyTorch {version} is built for the CPU only: install a build for CUDA, "
-            "or set options.device: cpu"
-        )
-    if not hasattr(torch.cuda.CUDAGraph, "raw_cuda_graph"):
-        raise ModelLoadError(
-            f"{path}: expected PyTorch 2.8 or newer, which hands out the graphs that it captures, got {version}"
-        )
-    if not torch.cuda.is_available():
-        raise ModelLoadError(f"{path} needs an NVIDIA GPU: PyTorch {version} (CUDA {torch.version.cuda}) finds none")
+def _captured(
+    program: GpuProgram, signature: Signature, config: ModelConfig, core: _core.Core, device: _core.CudaDevice
+) -> _core.Engine:
+    options = program.options
+    profiles = [_profile(signature.inputs, profile) for profile in options.profiles or [{}]]
+    largest = _largest(program, signature, profiles)
+    builder = _core.CudaGraphEngineBuilder(
+        core,
+        device,
+        engine="torch",
+        inputs=signature.inputs,
+        outputs=signature.outputs,
+        max_batch_size=signature.max_batch_size,
+        buckets=options.buckets,
+        preferred=config.batching.preferred_batch_sizes,
+        profiles=[
+            {spec.name: profile[spec.name] for spec in signature.inputs if -1 in spec.shape} for profile in profiles
+        ],
+        max_output_shapes={spec.name: largest[spec.name] for spec in signature.outputs if -1 in spec.shape},
+        instances=config.instances or 1,
+        lanes=options.lanes,
+        strict_graphs=options.strict_graphs,
+    )
+    _record(program, signature, builder, profiles, largest)
+    return builder.build()
 
 
 class _Lane:
     """Runs the program on a lane's stream, from the lane's inputs to its outputs."""
 
     def __init__(
-        self, program: TorchProgram, lane: _core.CudaLane, outputs: Sequence[_core.TensorSpec], most: Profile, rows: int
+        self, program: GpuProgram, signature: Signature, lane: _core.CudaLane, largest: Shapes, most_rows: int
     ) -> None:
+        self.program = program
+        self.signature = signature
+        self.lane = lane
         self.stream = torch.cuda.ExternalStream(lane.stream, device=program.device)
-        # What was captured. The graphs' memory belongs to the pools, which live as long as their graphs.
+        # What was captured. The graphs' memory belongs to their pool, which lives as long as they do.
         self.graphs: list[torch.cuda.CUDAGraph] = []
-        self._program = program
-        self._lane = lane
-        self._outputs = outputs
-        self._room = {spec.name: math.prod((rows, *most[spec.name])) for spec in outputs}  # elements
+        self._room = {name: math.prod((most_rows, *shape)) for name, shape in largest.items()}  # elements
 
     def __del__(self) -> None:
         # PyTorch keeps memory for its next model; here the next one may be another engine's.
@@ -109,63 +94,58 @@ class _Lane:
         with contextlib.suppress(Exception):  # at the end of the process, PyTorch may be gone before
             torch.cuda.empty_cache()
 
-    def __call__(self, rows: int, shapes: Profile) -> dict[str, tuple[int, ...]]:
+    def __call__(self, rows: int, shapes: Shapes) -> dict[str, tuple[int, ...]]:
         """A batch that has no graph: the executor calls it with the GIL."""
-        with _ONE_AT_A_TIME, self._program.settings(), torch.cuda.stream(self.stream):
+        with _ONE_AT_A_TIME, self.program.settings(), torch.cuda.stream(self.stream):
             return self.enqueue(rows, shapes)
 
-    def enqueue(self, rows: int, shapes: Profile) -> dict[str, tuple[int, ...]]:
-        """On the current stream. The shapes of the outputs' rows, where they are free."""
-        model, device = self._program.model, self._program.device
-        inputs = [
-            tensor_at(
-                self._lane.input_address(spec.name), spec.datatype, model.with_rows(rows, shapes[spec.name]), device
-            )
-            for spec in model.inputs
-        ]
+    def enqueue(self, rows: int, shapes: Shapes) -> dict[str, tuple[int, ...]]:
+        """On the current stream. The shapes of the outputs that have free dimensions."""
+        device, batches = self.program.device, self.signature.max_batch_size > 0
+        inputs = []
+        for spec in self.signature.inputs:
+            shape = (rows, *shapes[spec.name]) if batches else shapes[spec.name]
+            inputs.append(tensor_at(self.lane.input_address(spec.name), spec.datatype, shape, device))
         given = {}
-        for spec, tensor in zip(self._outputs, self._program.run(inputs), strict=True):
+        tensors = self.program.run(inputs, self.signature.outputs, rows if batches else 0)
+        for spec, tensor in zip(self.signature.outputs, tensors, strict=True):
             if tensor.numel() > self._room[spec.name]:
                 raise RuntimeError(
                     f"output {spec.name!r}: expected at most {self._room[spec.name]} elements, got {tensor.numel()}"
                 )
-            tensor_at(self._lane.output_address(spec.name), spec.datatype, tensor.shape, device).copy_(tensor)
+            tensor_at(self.lane.output_address(spec.name), spec.datatype, tensor.shape, device).copy_(tensor)
             if -1 in spec.shape:
-                given[spec.name] = tuple(tensor.shape[bool(model.max_batch_size) :])
+                given[spec.name] = tuple(tensor.shape[batches:])
         return given
 
 
 def _record(
-    program: TorchProgram, builder: _core.CudaGraphEngineBuilder, outputs: Sequence[_core.TensorSpec], most: Profile
+    program: GpuProgram,
+    signature: Signature,
+    builder: _core.CudaGraphEngineBuilder,
+    profiles: Sequence[Shapes],
+    largest: Shapes,
 ) -> None:
     """Captures every bucket and profile on every lane; a model that cannot be captured is left to run uncaptured."""
-    model = program.model
     pools: dict[int, Any] = {}
     captured = True
     for lane in builder.lanes:
-        work = _Lane(program, lane, outputs, most, max(builder.buckets))
+        work = _Lane(program, signature, lane, largest, max(builder.buckets))
         # The lanes of an instance execute one after another: their graphs may use the same memory.
         pool = pools.setdefault(lane.instance, torch.cuda.graph_pool_handle())
         # The largest first: what it leaves in the pool is enough for the others.
         for rows in sorted(builder.buckets, reverse=True):
-            for number, profile in enumerate(model.profiles):
-                shapes = {spec.name: model.input_shape(spec, profile) for spec in model.inputs}
-                captured = captured and _capture(program, builder, lane, work, pool, rows, number, shapes)
+            for number, shapes in enumerate(profiles):
+                captured = captured and _capture(builder, work, pool, rows, number, shapes)
         # Whether it is ever called or not: it is what keeps weights and graphs alive as long as the engine.
         builder.run_uncaptured(lane, work)
 
 
 def _capture(
-    program: TorchProgram,
-    builder: _core.CudaGraphEngineBuilder,
-    lane: _core.CudaLane,
-    work: _Lane,
-    pool: Any,
-    rows: int,
-    profile: int,
-    shapes: Profile,
+    builder: _core.CudaGraphEngineBuilder, work: _Lane, pool: Any, rows: int, profile: int, shapes: Shapes
 ) -> bool:
     """False where the model cannot be captured, and need not be."""
+    program = work.program
     with program.settings(), torch.cuda.stream(work.stream):
         for _ in range(_WARM_UP_RUNS):
             work.enqueue(rows, shapes)
@@ -179,16 +159,16 @@ def _capture(
             graph.capture_end()
         except RuntimeError as error:
             _give_up(graph, program.device.index, pool)
-            if program.model.strict_graphs:
+            if program.options.strict_graphs:
                 raise ModelLoadError(
-                    f"{program.model.path}: strict_graphs is set, but the model cannot be captured with {rows} rows: "
+                    f"{program.file}: strict_graphs is set, but the model cannot be captured with {rows} rows: "
                     f"{one_line(str(error), 300)}"
                 ) from error
             return False
         finally:
             torch._C._cuda_clearCublasWorkspaces()
     work.graphs.append(graph)
-    builder.adopt(lane, rows, profile, graph.raw_cuda_graph(), output_shapes)
+    builder.adopt(work.lane, rows, profile, graph.raw_cuda_graph(), output_shapes)
     return True
 
 
@@ -200,57 +180,59 @@ def _give_up(graph: torch.cuda.CUDAGraph, device: int, pool: Any) -> None:
         torch._C._cuda_endAllocateToPool(device, pool)
 
 
-def _first_run(program: TorchProgram, profile: Profile) -> Found:
-    """What the model gives for the most rows of zeros. Raises ModelLoadError where it does not batch as it should."""
-    model = program.model
-    rows = max(1, model.max_batch_size)
-    inputs = [
-        torch.zeros(
-            model.with_rows(rows, model.input_shape(spec, profile)),
-            dtype=dtype_of(spec.datatype),
-            device=program.device,
+def _profile(inputs: Sequence[_core.TensorSpec], profile: Shapes) -> dict[str, tuple[int, ...]]:
+    """The shapes of all inputs in a profile, fixed."""
+    unknown = sorted(profile.keys() - {spec.name for spec in inputs})
+    if unknown:
+        raise ModelLoadError(f"options.profiles: the model has no input {unknown[0]!r}")
+    shapes = {}
+    for spec in inputs:
+        shape = tuple(profile.get(spec.name, spec.shape))
+        fits = len(shape) == len(spec.shape) and all(
+            own in (-1, size) for own, size in zip(spec.shape, shape, strict=True)
         )
-        for spec in model.inputs
-    ]
-    found: Found = []
-    with program.settings():
-        for index, output in enumerate(program.run(inputs)):
-            if model.max_batch_size and (output.dim() == 0 or output.shape[0] != rows):
-                raise ModelLoadError(
-                    f"{model.path}: output {index} has the shape {list(output.shape)} for {rows} rows, so the model "
-                    "does not batch; max_batch_size: 0 says so"
-                )
-            found.append((output.dtype, tuple(output.shape[bool(model.max_batch_size) :])))
-    return found
+        if -1 in shape or not fits:
+            raise ModelLoadError(
+                f"input {spec.name!r} has the shape {list(spec.shape)}, and graphs need a fixed one that fits it: "
+                f"expected one in options.profiles, got {list(shape)}"
+            )
+        shapes[spec.name] = shape
+    return shapes
 
 
-def _found_outputs(model: TorchModel, found: Sequence[Found]) -> list[_core.TensorSpec]:
-    """What the model gives, where nobody says it: OUTPUT0 and so on. A size that differs between profiles is free."""
-    specs = []
-    for index, (dtype, _) in enumerate(found[0]):
-        axes = zip(*(run[index][1] for run in found), strict=True)
-        shape = [sizes[0] if len(set(sizes)) == 1 else -1 for sizes in axes]
-        # What is computed in fewer bits is an inner matter: clients get numbers that every language has.
-        datatype = "FP32" if dtype == model.computed_in else datatype_of(dtype)
-        specs.append(_core.TensorSpec(f"OUTPUT{index}", datatype, shape))
-    return specs
-
-
-def _largest(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    return tuple(max(sizes) for sizes in zip(*shapes, strict=True))
+def _largest(program: GpuProgram, signature: Signature, profiles: Sequence[Shapes]) -> dict[str, tuple[int, ...]]:
+    """The largest shape of each output, from a run of every profile with the most rows."""
+    rows = signature.max_batch_size
+    runs: list[list[tuple[int, ...]]] = []
+    for shapes in profiles:
+        inputs = [
+            torch.zeros(
+                (rows, *shapes[spec.name]) if rows else tuple(shapes[spec.name]),
+                dtype=dtype_of(spec.datatype),
+                device=program.device,
+            )
+            for spec in signature.inputs
+        ]
+        with program.settings():
+            tensors = program.run(inputs, signature.outputs, rows)
+        runs.append([tuple(tensor.shape[rows > 0 :]) for tensor in tensors])
+    return {
+        spec.name: tuple(max(sizes) for sizes in zip(*(run[index] for run in runs), strict=True))
+        for index, spec in enumerate(signature.outputs)
+    }
 
 
 @contextlib.contextmanager
-def _as_load_error(path: Path, device: _core.CudaDevice) -> Iterator[None]:
+def _as_load_error(file: Path, device: _core.CudaDevice) -> Iterator[None]:
     try:
         yield
+    except _core.StatusError:
+        raise
     except torch.OutOfMemoryError as error:
         free, total = device.memory()
         raise ModelLoadError(
-            f"{path}: the GPU {device.info.name} has too little memory, {free >> 20} of {total >> 20} MiB are free: "
+            f"{file}: the GPU {device.info.name} has too little memory, {free >> 20} of {total >> 20} MiB are free: "
             f"{one_line(str(error), 300)}"
         ) from error
-    except (RuntimeError, ValueError, OSError) as error:
-        if isinstance(error, _core.StatusError):
-            raise
-        raise ModelLoadError(f"{path}: PyTorch cannot load it: {one_line(str(error), 500)}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ModelLoadError(f"{file}: PyTorch cannot execute it: {one_line(str(error), 500)}") from error

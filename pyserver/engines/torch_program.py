@@ -29,12 +29,18 @@ class TorchProgram:
     writes: bool  # some op in it writes to a tensor, perhaps to an input
 
 
-def read_program(torch: Any, file: Path, config: ModelConfig, device: str) -> TorchProgram:
-    """The model in `file`, on `device`. Raises ModelLoadError."""
+def _as_it_is(module: Any) -> Any:
+    return module
+
+
+def read_program(
+    torch: Any, file: Path, config: ModelConfig, device: str, prepare: Callable[[Any], Any] = _as_it_is
+) -> TorchProgram:
+    """The model in `file`, on `device`. `prepare` makes of its module what is executed. Raises ModelLoadError."""
     try:
         if file.suffix == ".pt2":
-            return _exported(torch, file, config, device)
-        return _torchscript(torch, file, config, device)
+            return _exported(torch, file, config, device, prepare)
+        return _torchscript(torch, file, config, device, prepare)
     except ModelLoadError:
         raise
     except Exception as error:  # PyTorch raises whatever it meets
@@ -48,14 +54,16 @@ def torch_dtype(torch: Any, datatype: str) -> Any:
     return getattr(torch, _DTYPES[datatype])
 
 
-def _torchscript(torch: Any, file: Path, config: ModelConfig, device: str) -> TorchProgram:
+def _torchscript(
+    torch: Any, file: Path, config: ModelConfig, device: str, prepare: Callable[[Any], Any]
+) -> TorchProgram:
     check_torchscript(file)
     if not config.inputs or not config.outputs:
         raise ModelLoadError(
             f"{file}: TorchScript does not say what a model takes and gives: model.yaml must list its inputs and outputs "
             "(or export the model with torch.export, which does)"
         )
-    module = torch.jit.load(str(file), map_location=device).eval()
+    module = prepare(torch.jit.load(str(file), map_location=device).eval())
     for tensor in [*config.inputs, *config.outputs]:
         torch_dtype(torch, tensor.datatype)
     names = _arguments(file, module.forward.schema, [tensor.name for tensor in config.inputs])
@@ -98,7 +106,7 @@ def _nodes(block: Any) -> Iterator[Any]:
             yield from _nodes(inner)
 
 
-def _exported(torch: Any, file: Path, config: ModelConfig, device: str) -> TorchProgram:
+def _exported(torch: Any, file: Path, config: ModelConfig, device: str, prepare: Callable[[Any], Any]) -> TorchProgram:
     check_exported(torch, file)
     from torch.export.passes import move_to_device_pass
     from torch.utils import _pytree as pytree
@@ -118,10 +126,8 @@ def _exported(torch: Any, file: Path, config: ModelConfig, device: str) -> Torch
         inputs.append(_port(torch, file, spec.arg.name, values[spec.arg.name], program.range_constraints))
     made = [spec.arg.name for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"]
     names = _output_names(program.call_spec.out_spec, len(made), config)
-    outputs = [
-        _port(torch, file, name, values.get(node), {}) for name, node in zip(names, made, strict=True)
-    ]
-    module, in_spec = program.module(), program.call_spec.in_spec
+    outputs = [_port(torch, file, name, values.get(node), {}) for name, node in zip(names, made, strict=True)]
+    module, in_spec = prepare(program.module()), program.call_spec.in_spec
 
     def forward(tensors: Sequence[Any]) -> list[Any]:
         rest = iter(tensors)

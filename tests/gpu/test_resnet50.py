@@ -22,8 +22,8 @@ Array = npt.NDArray[np.float32]
 
 # How far an answer may be from PyTorch's, in parts of the largest logit: another batch size means other kernels, which
 # add in another order; TF32 keeps 10 bits of a number, as FP16 does.
-TOLERANCE = {"fp32": 1e-4, "tf32": 5e-3, "fp16": 2e-2, "bf16": 1e-1}
-DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+TOLERANCE = {"f32": 1e-4, "tf32": 5e-3, "f16": 2e-2, "bf16": 1e-1}
+DTYPES = {"f32": torch.float32, "tf32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ def files(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 @pytest.fixture(
     scope="module",
-    params=[("pt", "fp32"), ("pt", "fp16"), ("pt2", "fp32"), ("pt2", "fp16"), ("pt", "tf32"), ("pt", "bf16")],
+    params=[("pt", "f32"), ("pt", "f16"), ("pt2", "f32"), ("pt2", "f16"), ("pt", "tf32"), ("pt", "bf16")],
     ids="-".join,
 )
 def served(
     request: pytest.FixtureRequest, machine: Machine, files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     form, precision = request.param
-    if machine.double and (form, precision) not in (("pt", "fp32"), ("pt2", "fp32")):
+    if machine.double and (form, precision) not in (("pt", "f32"), ("pt2", "f32")):
         pytest.skip("precisions are the GPU's")
     repository = tmp_path_factory.mktemp(f"{form}-{precision}") / "models"
     place = repository / "resnet50" / "1"

@@ -67,7 +67,7 @@ def test_buckets_are_those_that_were_given(tmp_path: Path) -> None:
 def test_copies_of_one_batch_overlap_the_execution_of_another(tmp_path: Path) -> None:
     repository = tmp_path / "models"
     save_traced(resnet50(), torch.zeros((2, *IMAGE)), repository / "resnet50" / "1" / "model.pt")
-    options = {**GPU, "precision": "fp16"}
+    options = {**GPU, "precision": "f16"}
     write_config(repository / "resnet50", shape=IMAGE, max_batch_size=32, output=[CLASSES], options=options)
     images = np.zeros((32, *IMAGE), np.float32)
     with serving(repository) as server, Client(server.address) as client:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-_TARGET = "pyserver.engines.torch_cuda"
+_TARGET = "pyserver.engines.torch_graphs"
 
 
 class _Finder(importlib.abc.MetaPathFinder):

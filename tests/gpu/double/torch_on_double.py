@@ -80,7 +80,7 @@ class _TorchOnDouble:
             ExternalStream=_Stream,
             CUDAGraph=_Graph,
             stream=_stream,
-            device=lambda device: CudaContext(CudaApi(), device.index),
+            device=lambda _: CudaContext(CudaApi()),
             graph_pool_handle=lambda: (0, next(pools)),
             empty_cache=lambda: None,
         )
@@ -90,50 +90,52 @@ class _TorchOnDouble:
 
     @staticmethod
     def device(kind: str, index: int) -> torch.device:
-        assert kind == "cuda"
-        return torch.device("cpu", index)
+        assert (kind, index) == ("cuda", 0)
+        return torch.device("cpu")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(torch, name)
 
 
-def use_double(torch_cuda: ModuleType) -> None:
+def use_double(torch_graphs: ModuleType) -> None:
     """Makes the engine's module, just imported, use it."""
-    from pyserver.engines import torch_program
+    from pyserver.engines import torch_cuda, torch_gpu_program
 
-    double = _TorchOnDouble()
-    for module in (torch_cuda, torch_program):
-        module.torch = double  # type: ignore[attr-defined]
-    torch_cuda.check_torch = lambda _path: None  # type: ignore[attr-defined]
-    torch_cuda._Lane.enqueue = _enqueue  # type: ignore[attr-defined]
+    double: Any = _TorchOnDouble()
+    for module in (torch_graphs, torch_gpu_program):
+        vars(module)["torch"] = double
+    vars(torch_graphs)["_Lane"].enqueue = _enqueue
+    vars(torch_cuda)["check_device"] = lambda _torch, _file, _device: None
 
 
 def _enqueue(lane: Any, rows: int, shapes: Any) -> dict[str, tuple[int, ...]]:
     """Instead of _Lane.enqueue: one kernel that reads all inputs and writes all outputs."""
-    model = lane._program.model
-    whole = [model.with_rows(rows, shapes[spec.name]) for spec in model.inputs]
-    zeros = [torch.zeros(shape, dtype=dtype_of(spec.datatype)) for spec, shape in zip(model.inputs, whole, strict=True)]
-    outputs = lane._program.run(zeros)
+    inputs, outputs = lane.signature.inputs, lane.signature.outputs
+    batches = lane.signature.max_batch_size > 0
+
+    def run(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        made: list[torch.Tensor] = lane.program.run(tensors, outputs, rows if batches else 0)
+        return made
+
+    whole = [(rows, *shapes[spec.name]) if batches else tuple(shapes[spec.name]) for spec in inputs]
+    dtypes = [dtype_of(spec.datatype) for spec in inputs]
+    made = run([torch.zeros(shape, dtype=dtype) for shape, dtype in zip(whole, dtypes, strict=True)])
     places = [
-        (lane._lane.input_address(spec.name), dtype_of(spec.datatype), shape, _READ)
-        for spec, shape in zip(model.inputs, whole, strict=True)
+        (lane.lane.input_address(spec.name), dtype, shape, _READ)
+        for spec, dtype, shape in zip(inputs, dtypes, whole, strict=True)
     ] + [
-        (lane._lane.output_address(spec.name), dtype_of(spec.datatype), tuple(tensor.shape), _WRITE)
-        for spec, tensor in zip(lane._outputs, outputs, strict=True)
+        (lane.lane.output_address(spec.name), dtype_of(spec.datatype), tuple(tensor.shape), _WRITE)
+        for spec, tensor in zip(outputs, made, strict=True)
     ]
 
     def kernel(_arguments: Any, pointers: Any) -> None:
-        tensors = [_tensor(pointers[index], *place[1:3]) for index, place in enumerate(places)]
-        count = len(whole)
-        for target, made in zip(tensors[count:], lane._program.run(tensors[:count]), strict=True):
-            target.copy_(made)
+        tensors = [_tensor(pointers[index], dtype, shape) for index, (_, dtype, shape, _) in enumerate(places)]
+        for target, tensor in zip(tensors[len(whole) :], run(tensors[: len(whole)]), strict=True):
+            target.copy_(tensor)
 
     _launch(kernel, [_Access(address, _size(dtype, shape), kind) for address, dtype, shape, kind in places])
-    batched = bool(model.max_batch_size)
     return {
-        spec.name: tuple(tensor.shape[batched:])
-        for spec, tensor in zip(lane._outputs, outputs, strict=True)
-        if -1 in spec.shape
+        spec.name: tuple(tensor.shape[batches:]) for spec, tensor in zip(outputs, made, strict=True) if -1 in spec.shape
     }
 
 
