@@ -45,11 +45,11 @@ def find_machine(double: bool) -> Machine | str:
 
 
 @contextmanager
-def serving(repository: Path, *arguments: str, command: Sequence[str] = (SERVER_PYTHON,)) -> Iterator[ServerProcess]:
+def serving(repository: Path, *arguments: str, python: Sequence[str] = (SERVER_PYTHON,)) -> Iterator[ServerProcess]:
     """A server for what is in `repository`. It must end well."""
     log = repository.parent / f"{repository.name}.log"
     told = [str(repository), *arguments]
-    server = ServerProcess(told, log, command=command, start_s=START_S)
+    server = ServerProcess(told, log, python=python, start_s=START_S)
     try:
         yield server
         server.stop()

@@ -52,7 +52,7 @@ def test_memcheck_finds_nothing(tmp_path: Path) -> None:
     write_config(repository / "scale", shape=[4], max_batch_size=4, output=[4], options={"device": "cuda"})
     command = [checker, "--tool", "memcheck", "--error-exitcode", str(FOUND), "--target-processes", "all"]
     # serving() fails where the server's exit code, here the checker's, is not 0.
-    with serving(repository, command=[*command, SERVER_PYTHON]) as server, Client(server.address) as client:
+    with serving(repository, python=[*command, SERVER_PYTHON]) as server, Client(server.address) as client:
         for rows in (1, 2, 3, 4):
             given = np.full((rows, 4), rows, np.float32)
             assert (client.predict("scale", {"x": given}).outputs["y"] == 2 * rows + 1).all()

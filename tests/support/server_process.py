@@ -58,14 +58,16 @@ class ServerProcess:
         arguments: Sequence[str],
         log_path: Path,
         environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "pyserver"),
         *,
-        command: Sequence[str] = (SERVER_PYTHON,),  # what runs Python, such as a checker and the Python it checks
+        python: Sequence[str] = (SERVER_PYTHON,),
         start_s: float = START_S,
     ) -> None:
+        """`program`: what stands for `-m pyserver`. `python`: what runs it, such as a checker and the Python it checks."""
         self.log_path = log_path
         with log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, "-m", "pyserver", "serve", "--grpc-address", "127.0.0.1:0", *arguments],
+                [*python, *program, "serve", "--grpc-address", "127.0.0.1:0", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
