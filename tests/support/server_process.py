@@ -63,7 +63,7 @@ class ServerProcess:
         python: Sequence[str] = (SERVER_PYTHON,),
         start_s: float = START_S,
     ) -> None:
-        """`program`: what stands for `-m pyserver`. `python`: what runs it, such as a checker and the Python it checks."""
+        """`program`: what stands for `-m pyserver`. `python`: what runs it, such as a checker and its Python."""
         self.log_path = log_path
         with log_path.open("wb") as log:
             self.process = subprocess.Popen(
