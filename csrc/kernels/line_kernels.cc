@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
+#include "base/text.h"
 #include "kernels/source_text.h"
 
 namespace pyserver::kernels {
@@ -21,13 +23,16 @@ PlannedKernel kernel_of(const char* name, const AxisLines& lines, const std::str
   const bool alone = lines.length >= kLongLine && (lines.inner == 1 || count < kManyLines);
   const std::size_t team = alone ? std::min(kThreads, std::bit_ceil(lines.length)) : 1;
   const std::size_t threads = alone ? team : std::min(kThreads, (count + 31) / 32 * 32);
-  PlannedKernel kernel{.name = name, .threads = static_cast<unsigned>(threads), .input = input, .output = output};
-  kernel.blocks_a_row = static_cast<std::uint32_t>(alone ? count : (count + threads - 1) / threads);
-  kernel.source = include("numbers.cuh") + alias("In", type_of(input.datatype)) +
-                  alias("Out", type_of(output.datatype)) + constant("kOuter", lines.outer) +
-                  constant("kLength", lines.length) + constant("kInner", lines.inner) + constant("kTeam", team) +
-                  constants + include(kernel.name + ".cu");
-  return kernel;
+  std::string source = include("numbers.cuh") + alias("In", type_of(input.datatype)) +
+                       alias("Out", type_of(output.datatype)) + constant("kOuter", lines.outer) +
+                       constant("kLength", lines.length) + constant("kInner", lines.inner) + constant("kTeam", team) +
+                       constants + include(concat(name, ".cu"));
+  return {name,
+          std::move(source),
+          static_cast<unsigned>(threads),
+          static_cast<std::uint32_t>(alone ? count : (count + threads - 1) / threads),
+          input,
+          output};
 }
 
 }  // namespace
