@@ -31,6 +31,7 @@ Result<DeviceChain> DeviceChain::create(const cuda::Device& device, const Kernel
   auto planned = plan_kernels(ops, input);
   if (!planned.ok()) return planned.status();
   DeviceChain chain;
+  for (const auto& op : ops) chain.op_names_.emplace_back(op->name());
   chain.input_ = input;
   chain.output_ = planned->back().output;
   chain.input_bytes_ = row_bytes(chain.input_);

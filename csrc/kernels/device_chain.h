@@ -32,6 +32,9 @@ class DeviceChain {
   // Of one row.
   std::size_t input_bytes() const noexcept { return input_bytes_; }
   std::size_t output_bytes() const noexcept { return output_bytes_; }
+  // As they are written in model.yaml.
+  const std::vector<std::string>& op_names() const noexcept { return op_names_; }
+  // Fewer, where ops share one.
   std::vector<std::string> kernel_names() const;
 
   // What lies between the kernels, for so many rows; 0 where there is but one.
@@ -58,6 +61,7 @@ class DeviceChain {
   RowSpec output_;
   std::size_t input_bytes_ = 0;
   std::size_t output_bytes_ = 0;
+  std::vector<std::string> op_names_;
   std::vector<Kernel> kernels_;
 };
 

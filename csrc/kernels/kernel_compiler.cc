@@ -52,7 +52,7 @@ Result<std::vector<std::byte>> KernelCompiler::compile(const PlannedKernel& kern
     found_.fetch_add(1, std::memory_order_relaxed);
     return *std::move(found);
   }
-  auto cubin = nvrtc_->compile(kernel.source, kernel.name + ".cu", source_files(), options);
+  auto cubin = nvrtc_->compile(kernel.source, "ops.cu", source_files(), options);
   if (!cubin.ok()) {
     return Status(cubin.status().code(), concat("the kernel ", kernel.name, ": ", cubin.status().message()));
   }
