@@ -107,6 +107,7 @@ def _version(state: VersionState) -> model_status_pb2.ModelVersionStatus:
         )
     )
     status.counts.CopyFrom(_counts(runtime))
+    status.engine_counters.update(runtime.engine_counters())
     return status
 
 
