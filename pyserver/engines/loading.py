@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pyserver import _core
 from pyserver.config.schema import ModelConfig, TensorConfig
+
+
+class DeviceChains(NamedTuple):
+    """Ops that run on a GPU beside the model."""
+
+    preprocess: Mapping[str, _core.DeviceChain]  # by the model's input
+    postprocess: Mapping[str, _core.DeviceChain]  # by output
+
+
+class DeviceOps(Protocol):
+    """What model.yaml wants done before and after the model, for engines that can do it themselves."""
+
+    def on_device(self, model: _core.ModelSignature, device: _core.CudaDevice) -> DeviceChains:
+        """As much of it as has kernels, which is the engine's to do from then on.
+
+        `model` is the signature of the model alone: the engine's has, in place of what chains make, what they take.
+        Raises ModelLoadError or _core.StatusError; without NVRTC with what to install.
+        """
 
 
 @dataclass(frozen=True)
@@ -18,6 +36,7 @@ class LoadContext:
     threads: int  # CPU threads, where the model's options name none
     cache_folder: Path | None = None  # compiled models are kept there
     config_source: Path | None = None  # the model.yaml, for messages
+    ops: DeviceOps | None = None  # unless options.device_ops is false, an engine on a GPU asks for them
 
 
 class Loader(Protocol):
