@@ -354,6 +354,81 @@ class CudaDevice:
     def memory(self) -> tuple[int, int]:
         """Bytes: free, total. Raises StatusError."""
 
+class KernelCompiler:
+    """NVIDIA's compiler of CUDA C++ (NVRTC), and the kernels that it has compiled before. Thread-safe."""
+
+    def __init__(self, cache_folder: str = "", library: str = "") -> None:
+        """Nothing is kept where there is no `cache_folder`. `library` is a path; by default the loader finds it.
+
+        Raises StatusError (UNAVAILABLE) with what to install.
+        """
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """NVRTC's own."""
+
+    @property
+    def compiled(self) -> int:
+        """How many kernels it has compiled."""
+
+    @property
+    def found(self) -> int:
+        """How many it has found in the folder instead."""
+
+    @property
+    def not_kept(self) -> int:
+        """How many could not be written there."""
+
+class DeviceChain:
+    """Ops that run on a GPU, for rows of one fixed shape. Immutable."""
+
+    def __init__(
+        self,
+        device: CudaDevice,
+        compiler: KernelCompiler,
+        ops: Sequence[tuple[str, Mapping[str, OpOption]]],
+        datatype: str,
+        shape: Sequence[int],
+        *,
+        folders: Sequence[str] = (),
+    ) -> None:
+        """`datatype` and `shape` are those of the row that goes in.
+
+        Compiles what is not in the compiler's folder, which takes some tenths of a second a kernel. Raises StatusError
+        where an op has no kernel for its row, or the shape is not fixed.
+        """
+
+    @staticmethod
+    def supports(op: str) -> bool:
+        """Whether the op has kernels; its row may still be none that they take."""
+
+    @staticmethod
+    def plan(
+        ops: Sequence[tuple[str, Mapping[str, OpOption]]],
+        datatype: str,
+        shape: Sequence[int],
+        *,
+        folders: Sequence[str] = (),
+    ) -> tuple[str, tuple[int, ...]]:
+        """Datatype and shape of the row that comes out; nothing is compiled. Raises StatusError likewise."""
+
+    @property
+    def input_datatype(self) -> str: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def output_datatype(self) -> str: ...
+    @property
+    def output_shape(self) -> tuple[int, ...]: ...
+    @property
+    def op_names(self) -> list[str]: ...
+    @property
+    def kernel_names(self) -> list[str]:
+        """Fewer than ops, where several share one."""
+
+    def run(self, rows: bytes) -> bytes:
+        """What comes out for rows that lie back to back; copies, and waits. For tests. Raises StatusError."""
+
 class CudaLane:
     """One set of device buffers and graphs of an instance. A lane executes one batch at a time."""
 
@@ -703,6 +778,9 @@ class Processing:
 
     def add_labels(self, output: str, labels: str | Sequence[str], *, folders: Sequence[str] = ()) -> None:
         """What the output's classes are called: the lines of a file, or a list. Raises StatusError."""
+
+    def tell_engine_ops(self, client: str, tensor: str, ops: Sequence[str], *, before_model: bool) -> None:
+        """Ops that the engine does itself: for preprocessing and postprocessing of ModelRuntime, nothing else."""
 
     @property
     def client(self) -> ModelSignature:

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "ops/axis.h"
 #include "ops/element.h"
+#include "ops/op_description.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
@@ -120,6 +121,10 @@ class Argmax final : public Op {
       argmax<Element>(input.bytes.data(), axis_.lines_of(input.shape), output.data());
     });
     return {};
+  }
+
+  std::optional<OpDescription> describe(const RowSpec& input) const override {
+    return OpDescription{ArgmaxDescription{axis_.lines_of(input.shape)}};
   }
 
  private:

@@ -58,6 +58,17 @@ void append_element(std::string_view text, std::vector<std::byte>& out) {
   append(std::as_bytes(std::span(text)));
 }
 
+template <typename Number>
+void append_text(Number score, std::size_t index, std::span<const std::string> labels, std::vector<std::byte>& out) {
+  std::string text = concat(std::to_string(score), ":", index);
+  if (index < labels.size()) text += concat(":", labels[index]);
+  append_element(text, out);
+}
+
+void append_label(std::size_t index, std::span<const std::string> labels, std::vector<std::byte>& out) {
+  append_element(index < labels.size() ? labels[index] : std::to_string(index), out);
+}
+
 // Calls append(score, index) for each of the highest.
 template <typename Append>
 Status for_each_of_top_k(std::span<const std::byte> scores, Datatype datatype, std::size_t k, const Append& append) {
@@ -72,18 +83,28 @@ Status for_each_of_top_k(std::span<const std::byte> scores, Datatype datatype, s
 
 Status append_top_k(std::span<const std::byte> scores, Datatype datatype, std::size_t k,
                     std::span<const std::string> labels, std::vector<std::byte>& out) {
-  return for_each_of_top_k(scores, datatype, k, [&](auto score, std::size_t index) {
-    std::string text = concat(std::to_string(score), ":", index);
-    if (index < labels.size()) text += concat(":", labels[index]);
-    append_element(text, out);
-  });
+  return for_each_of_top_k(scores, datatype, k,
+                           [&](auto score, std::size_t index) { append_text(score, index, labels, out); });
 }
 
 Status append_top_k_labels(std::span<const std::byte> scores, Datatype datatype, std::size_t k,
                            std::span<const std::string> labels, std::vector<std::byte>& out) {
-  return for_each_of_top_k(scores, datatype, k, [&](auto, std::size_t index) {
-    append_element(index < labels.size() ? labels[index] : std::to_string(index), out);
-  });
+  return for_each_of_top_k(scores, datatype, k,
+                           [&](auto, std::size_t index) { append_label(index, labels, out); });
+}
+
+void append_candidates(std::span<const std::byte> candidates, std::size_t k, std::span<const std::string> labels,
+                       bool labels_only, std::vector<std::byte>& out) {
+  k = std::min(k, candidates.size() / (2 * sizeof(double)));
+  for (std::size_t at = 0; at < k; ++at) {
+    const auto score = load<double>(candidates.data(), 2 * at);
+    const auto index = converted<std::uint64_t>(load<double>(candidates.data(), 2 * at + 1));
+    if (labels_only) {
+      append_label(index, labels, out);
+    } else {
+      append_text(score, index, labels, out);
+    }
+  }
 }
 
 }  // namespace pyserver

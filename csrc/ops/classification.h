@@ -24,4 +24,9 @@ Status append_top_k(std::span<const std::byte> scores, Datatype datatype, std::s
 Status append_top_k_labels(std::span<const std::byte> scores, Datatype datatype, std::size_t k,
                            std::span<const std::string> labels, std::vector<std::byte>& out);
 
+// The texts, or labels, of the first `k` of `candidates`, which somebody else has found and put in their order: pairs
+// of FP64, a score and its index.
+void append_candidates(std::span<const std::byte> candidates, std::size_t k, std::span<const std::string> labels,
+                       bool labels_only, std::vector<std::byte>& out);
+
 }  // namespace pyserver

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "ops/axis.h"
 #include "ops/element.h"
+#include "ops/op_description.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
@@ -69,8 +70,7 @@ class Dequantize final : public Op {
   }
 
   Status run(const TensorView& input, std::span<std::byte> output, RowContext&) const override {
-    AxisLines lines{1, 1, output.size() / sizeof(float)};
-    if (count() > 1) lines = axis_.lines_of(input.shape);
+    const AxisLines lines = lines_of(input.shape, output.size() / sizeof(float));
     switch (input.datatype) {
       case Datatype::kInt8: run_as<std::int8_t>(input, lines, output.data()); break;
       case Datatype::kUint8: run_as<std::uint8_t>(input, lines, output.data()); break;
@@ -81,8 +81,17 @@ class Dequantize final : public Op {
     return {};
   }
 
+  std::optional<OpDescription> describe(const RowSpec& input) const override {
+    const auto elements = static_cast<std::size_t>(input.shape.element_count().value_or(0));
+    return OpDescription{DequantizeDescription{lines_of(input.shape, elements), scales_, zero_points_}};
+  }
+
  private:
   std::size_t count() const noexcept { return std::max(scales_.size(), zero_points_.size()); }
+
+  AxisLines lines_of(const Shape& shape, std::size_t elements) const noexcept {
+    return count() > 1 ? axis_.lines_of(shape) : AxisLines{1, 1, elements};
+  }
 
   template <typename Element>
   void run_as(const TensorView& input, const AxisLines& lines, std::byte* output) const noexcept {

@@ -5,6 +5,7 @@
 #include "ops/float_kernels.h"
 #include "ops/float_op.h"
 #include "ops/map_lines.h"
+#include "ops/op_description.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
@@ -19,6 +20,10 @@ class L2Normalize final : public FloatLinesOp {
   Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override {
     return map_lines(input, axis_.lines_of(input.shape), output.data(), context,
                      [this]<typename Number>(const LineBlock<Number>& block) { normalize(block); });
+  }
+
+  std::optional<OpDescription> describe(const RowSpec& input) const override {
+    return OpDescription{L2NormalizeDescription{axis_.lines_of(input.shape), epsilon_}};
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@
 #include "tensor/tensor_view.h"
 
 namespace pyserver {
+
+struct OpDescription;  // op_description.h
 
 // What a row is, before there is one. -1 is a dimension that only an actual row tells.
 //
@@ -90,6 +93,10 @@ class Op {
     static_cast<void>(next);
     return nullptr;
   }
+
+  // What it does to rows such as `input`, which check() took and whose shape is fixed; nothing where that has no plain
+  // description.
+  virtual std::optional<OpDescription> describe(const RowSpec& input) const;
 };
 
 }  // namespace pyserver

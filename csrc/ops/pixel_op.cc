@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "ops/op_description.h"
 
 namespace pyserver {
 namespace {
@@ -90,6 +91,11 @@ std::unique_ptr<Op> PixelOp::fused_with(const Op& next) const {
   PixelSteps steps = steps_;
   steps.insert(steps.end(), other->steps_.begin(), other->steps_.end());
   return std::make_unique<PixelOp>(std::move(steps));
+}
+
+std::optional<OpDescription> PixelOp::describe(const RowSpec&) const {
+  if (steps_.size() != 1) return std::nullopt;
+  return OpDescription{steps_.front()->effect()};
 }
 
 }  // namespace pyserver

@@ -24,6 +24,8 @@ class PixelOp final : public Op {
   Result<Shape> shape_for(const TensorView& input) const override;
   Status run(const TensorView& input, std::span<std::byte> output, RowContext& context) const override;
   std::unique_ptr<Op> fused_with(const Op& next) const override;
+  // Of a lone step.
+  std::optional<OpDescription> describe(const RowSpec& input) const override;
 
  private:
   Status run_apart(const TensorView& input, std::span<std::byte> output, RowContext& context) const;

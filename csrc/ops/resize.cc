@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "ops/op_description.h"
 #include "ops/op_registry.h"
 #include "ops/placement.h"
 #include "ops/resample/resample.h"
@@ -70,18 +71,7 @@ class Resize final : public Op {
     if (!plan.ok()) return plan.status();
     const Placement& placement = plan->placement;
     const auto channels = static_cast<std::size_t>(input.shape[2]);
-    const Resampling resampling{.filter = filter_,
-                                .like = like_,
-                                .type = input.datatype == Datatype::kUint8 ? PixelType::kUint8 : PixelType::kFp32,
-                                .channels = input.shape[2],
-                                .source_width = picture.width,
-                                .source_height = picture.height,
-                                .target_width = plan->resized.width,
-                                .target_height = plan->resized.height,
-                                .left = placement.left,
-                                .top = placement.top,
-                                .width = placement.window.width,
-                                .height = placement.window.height};
+    const Resampling resampling = resampling_of({input.datatype, input.shape}, *plan);
     // The caller's own bytes may begin anywhere.
     const bool aligned = reinterpret_cast<std::uintptr_t>(input.bytes.data()) % size_of(input.datatype) == 0;
     const std::size_t own = resample_scratch_bytes(resampling);
@@ -104,6 +94,13 @@ class Resize final : public Op {
     return {};
   }
 
+  // Not of one that is placed on a canvas.
+  std::optional<OpDescription> describe(const RowSpec& input) const override {
+    const Result<Plan> plan = plan_for(size_of_picture(input.shape));
+    if (placement_ != nullptr || !plan.ok()) return std::nullopt;
+    return OpDescription{resampling_of(input, *plan)};
+  }
+
   // Only what is kept of the resized picture is computed.
   std::unique_ptr<Op> fused_with(const Op& next) const override {
     const auto* const placing = dynamic_cast<const PlacementOp*>(&next);
@@ -119,6 +116,23 @@ class Resize final : public Op {
 
   static double ratio(std::int64_t to, std::int64_t from) {
     return static_cast<double>(to) / static_cast<double>(from);
+  }
+
+  Resampling resampling_of(const RowSpec& input, const Plan& plan) const {
+    const PictureSize picture = size_of_picture(input.shape);
+    const Placement& placement = plan.placement;
+    return {.filter = filter_,
+            .like = like_,
+            .type = input.datatype == Datatype::kUint8 ? PixelType::kUint8 : PixelType::kFp32,
+            .channels = input.shape[2],
+            .source_width = picture.width,
+            .source_height = picture.height,
+            .target_width = plan.resized.width,
+            .target_height = plan.resized.height,
+            .left = placement.left,
+            .top = placement.top,
+            .width = placement.window.width,
+            .height = placement.window.height};
   }
 
   // A letterbox's resized picture is smaller than its canvas by as much as its proportions differ.

@@ -2,6 +2,7 @@
 #include "ops/float_kernels.h"
 #include "ops/float_op.h"
 #include "ops/map_elements.h"
+#include "ops/op_description.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
@@ -16,6 +17,8 @@ class Sigmoid final : public FloatOp {
                  [](auto* numbers, std::size_t, std::size_t count) { sigmoid({numbers, count}); });
     return {};
   }
+
+  std::optional<OpDescription> describe(const RowSpec&) const override { return OpDescription{SigmoidDescription{}}; }
 };
 
 Result<std::unique_ptr<Op>> make(OpOptions&) { return std::unique_ptr<Op>(std::make_unique<Sigmoid>()); }

@@ -2,6 +2,7 @@
 #include "ops/float_kernels.h"
 #include "ops/float_op.h"
 #include "ops/map_lines.h"
+#include "ops/op_description.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
@@ -21,6 +22,10 @@ class Softmax final : public FloatLinesOp {
         softmax_side_by_side(block.numbers, block.length, block.width);
       }
     });
+  }
+
+  std::optional<OpDescription> describe(const RowSpec& input) const override {
+    return OpDescription{SoftmaxDescription{axis_.lines_of(input.shape)}};
   }
 };
 

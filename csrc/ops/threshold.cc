@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ops/axis.h"
 #include "ops/element.h"
+#include "ops/op_description.h"
 #include "ops/op_registry.h"
 
 namespace pyserver {
@@ -75,6 +76,10 @@ class Threshold final : public Op {
       }
     });
     return {};
+  }
+
+  std::optional<OpDescription> describe(const RowSpec&) const override {
+    return OpDescription{ThresholdDescription{at_, below_}};
   }
 
  private:

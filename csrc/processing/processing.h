@@ -39,6 +39,13 @@ struct MadeOutput {
   OpChain chain;
 };
 
+// Ops that the engine does itself, to one of its inputs before the model or to one of its outputs after it.
+struct EngineOps {
+  std::string client;  // the tensor, as clients call it
+  std::string model;   // and as the model does
+  std::vector<std::string> ops;
+};
+
 // Built by one thread; immutable, so thread-safe, from then on.
 class Processing {
  public:
@@ -60,6 +67,12 @@ class Processing {
   Status add_labels(std::string_view output, std::vector<std::string> labels);
   // None where nobody said.
   std::span<const std::string> labels(std::string_view output) const;
+
+  // Told to whoever asks what is done to requests; nothing here depends on it.
+  void tell_input_ops(EngineOps told) { told_inputs_.push_back(std::move(told)); }
+  void tell_output_ops(EngineOps told) { told_outputs_.push_back(std::move(told)); }
+  const std::vector<EngineOps>& told_inputs() const noexcept { return told_inputs_; }
+  const std::vector<EngineOps>& told_outputs() const noexcept { return told_outputs_; }
 
   const ModelSignature& client() const noexcept { return client_; }
   const ModelSignature& model() const noexcept { return model_; }
@@ -89,6 +102,8 @@ class Processing {
   std::vector<MadeInput> made_inputs_;
   std::vector<MadeTexts> made_texts_;
   std::vector<MadeOutput> made_outputs_;
+  std::vector<EngineOps> told_inputs_;
+  std::vector<EngineOps> told_outputs_;
   std::map<std::string, std::vector<std::string>, std::less<>> labels_;
 };
 

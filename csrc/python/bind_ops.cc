@@ -3,22 +3,12 @@
 #include "ops/op_chain.h"
 #include "ops/op_registry.h"
 #include "python/bindings.h"
+#include "python/named_ops.h"
 
 namespace py = pybind11;
 
 namespace pyserver {
 namespace {
-
-using Options = std::map<std::string, OpOptions::Value>;
-using NamedOps = std::vector<std::pair<std::string, Options>>;
-
-std::vector<std::unique_ptr<Op>> make_ops(const NamedOps& named, const std::vector<std::string>& folders) {
-  std::vector<std::unique_ptr<Op>> ops;
-  for (const auto& [name, options] : named) {
-    ops.push_back(value_or_throw(make_op(name, OpOptions({options.begin(), options.end()}, folders))));
-  }
-  return ops;
-}
 
 // pyserver._core.OpChain. One thread at a time: the GIL is held while it runs.
 struct ChainHolder {
@@ -115,6 +105,18 @@ void bind_ops(py::module_& module) {
             throw_unless_ok(self.get().add_labels(output, std::move(lines)));
           },
           py::arg("output"), py::arg("labels"), py::kw_only(), py::arg("folders") = Folders())
+      .def(
+          "tell_engine_ops",
+          [](ProcessingHolder& self, std::string client, std::string tensor, std::vector<std::string> ops,
+             bool before_model) {
+            EngineOps told{std::move(client), std::move(tensor), std::move(ops)};
+            if (before_model) {
+              self.get().tell_input_ops(std::move(told));
+            } else {
+              self.get().tell_output_ops(std::move(told));
+            }
+          },
+          py::arg("client"), py::arg("tensor"), py::arg("ops"), py::kw_only(), py::arg("before_model"))
       .def_property_readonly("client", [](const ProcessingHolder& self) { return self.get().client(); });
 
   module.def("op_entries", [] {

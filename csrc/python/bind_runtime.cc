@@ -41,6 +41,22 @@ bool stop(RuntimeHolder& holder, double patience_s) {
 // (the client's name, the model's name, the ops) of every tensor that is processed.
 using Chains = std::vector<std::tuple<std::string, std::string, std::vector<std::string>>>;
 
+// Where the chains' order is that of execution: what the engine does comes after what is done before it, and before
+// what is done after it.
+void add_engine_ops(Chains& chains, const std::vector<EngineOps>& told, bool before_model) {
+  for (const EngineOps& engine : told) {
+    std::vector<std::string> ops;
+    for (const std::string& op : engine.ops) ops.push_back(op + " (on the GPU)");
+    const auto same = std::ranges::find_if(chains, [&](const auto& chain) { return std::get<1>(chain) == engine.model; });
+    if (same == chains.end()) {
+      chains.emplace_back(engine.client, engine.model, std::move(ops));
+      continue;
+    }
+    std::vector<std::string>& all = std::get<2>(*same);
+    all.insert(before_model ? all.end() : all.begin(), ops.begin(), ops.end());
+  }
+}
+
 Chains preprocessing(const RuntimeHolder& holder) {
   Chains chains;
   if (const Processing* processing = holder.runtime->processing()) {
@@ -54,6 +70,7 @@ Chains preprocessing(const RuntimeHolder& holder) {
                             std::vector<std::string>{"tokenize"});
       }
     }
+    add_engine_ops(chains, processing->told_inputs(), true);
   }
   return chains;
 }
@@ -65,6 +82,7 @@ Chains postprocessing(const RuntimeHolder& holder) {
       const std::string& name = processing->model().outputs[made.index].name;
       chains.emplace_back(name, name, made.chain.op_names());
     }
+    add_engine_ops(chains, processing->told_outputs(), false);
   }
   return chains;
 }

@@ -63,6 +63,7 @@ void bind_cuda(pybind11::module_& module);        // after bind_core
 void bind_cuda_graph(pybind11::module_& module);  // after bind_cuda
 void bind_engines(pybind11::module_& module);
 void bind_function(pybind11::module_& module);
+void bind_kernels(pybind11::module_& module);  // after bind_cuda
 void bind_loadgen(pybind11::module_& module);
 void bind_metrics(pybind11::module_& module);
 void bind_ops(pybind11::module_& module);

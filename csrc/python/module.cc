@@ -43,6 +43,7 @@ PYBIND11_MODULE(_core, module) {
   bind_metrics(module);
   bind_core(module);
   bind_cuda(module);
+  bind_kernels(module);
   bind_cuda_graph(module);
   bind_runtime(module);
   bind_transport(module);

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pyserver import _core
 from pyserver.config.schema import ModelConfig, TensorConfig
 from pyserver.errors import ModelLoadError
+
+
+class DeviceChains(NamedTuple):
+    """Ops that run on a GPU beside the model."""
+
+    preprocess: Mapping[str, _core.DeviceChain]  # by the model's input
+    postprocess: Mapping[str, _core.DeviceChain]  # by output
+
+
+class DeviceOps(Protocol):
+    """What model.yaml wants done before and after the model, for engines that can do it themselves."""
+
+    def on_device(self, model: _core.ModelSignature, device: _core.CudaDevice) -> DeviceChains:
+        """As much of it as has kernels, which is the engine's to do from then on.
+
+        `model` is the signature of the model alone: the engine's has, in place of what chains make, what they take.
+        Raises ModelLoadError or _core.StatusError; without NVRTC with what to install.
+        """
 
 
 @dataclass(frozen=True)
@@ -22,6 +40,7 @@ class LoadContext:
     cache_folder: Path | None = None  # compiled models are kept there
     config_source: Path | None = None  # the model.yaml, for messages
     core: _core.Core | None = None  # whose requests the model is for; engines on a GPU share its page-locked memory
+    ops: DeviceOps | None = None  # unless options.device_ops is false, an engine on a GPU asks for them
 
 
 class Loader(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from pyserver import _core
@@ -11,6 +12,7 @@ from pyserver.config.schema import ModelConfig
 from pyserver.engines import LoadContext, load_engine
 from pyserver.errors import ConfigError, ModelLoadError, PyserverError, one_line
 from pyserver.repository.layout import ModelOnDisk, VersionOnDisk
+from pyserver.repository.op_placement import OpPlacement
 from pyserver.repository.processing import make_processing
 
 
@@ -30,11 +32,13 @@ def load_runtime(
     if version.problem:
         raise ModelLoadError(version.problem)
     try:
-        engine = load_engine(version.path, config, context)
+        folders = _folders(version, context)
+        placement = OpPlacement(config, folders, context.cache_folder)
+        engine = load_engine(version.path, config, replace(context, ops=placement))
         max_batch_size = engine.signature.max_batch_size
         _check_sizes("batching.preferred_batch_sizes", config.batching.preferred_batch_sizes, max_batch_size)
         settings = _core.BatchSettings(**config.batching.model_dump())
-        processing = make_processing(config, engine.signature, _folders(version, context), context)
+        processing = make_processing(placement.config, engine.signature, folders, context, placement.told)
         runtime = _core.ModelRuntime(core, model, version.version, engine, settings, processing)
         _warm_up(runtime, config, max_batch_size)
         runtime.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from pyserver import _core
 from pyserver.config.load import parse_options
@@ -22,36 +23,52 @@ _DECODER = "decode_image"
 _TOKENIZE = "tokenize"
 
 
+class EngineOps(NamedTuple):
+    """Ops that an engine does itself."""
+
+    client: str  # the tensor, as clients call it
+    tensor: str  # as the model calls it
+    ops: list[str]
+    before_model: bool
+
+
 def make_processing(
-    config: ModelConfig, model: _core.ModelSignature, folders: Sequence[Path], context: LoadContext
+    config: ModelConfig,
+    model: _core.ModelSignature,
+    folders: Sequence[Path],
+    context: LoadContext,
+    on_device: Sequence[EngineOps] = (),
 ) -> _core.Processing | None:
     """The chains of a model that has `model` for a signature; None where it has none.
 
-    `folders` is where the files that ops name are looked for. Raises ModelLoadError, naming input and op.
+    `folders` is where the files that ops name are looked for; `on_device` what the engine does itself, to be told.
+    Raises ModelLoadError, naming input and op.
     """
     config = with_preset(config, model)
-    if not (config.preprocess or config.postprocess or config.labels):
+    if not (config.preprocess or config.postprocess or config.labels or on_device):
         return None
     processing = _core.Processing(model)
     places = [str(folder) for folder in folders]
     for name, chain in config.preprocess.items():
-        with _naming(f"preprocess.{name}"):
-            if chain.ops[0].name == _TOKENIZE:
+        with naming(f"preprocess.{name}"):
+            if _first_op(chain) == _TOKENIZE:
                 _add_texts(processing, name, chain, model, folders, context)
                 continue
-            client, target = _client_spec(name, chain), _model_input(name, chain, model)
-            processing.add_input(client, target, _named(chain.ops), folders=places)
+            client, target = client_spec(name, chain), model_input(name, chain, model)
+            processing.add_input(client, target, named_ops(chain.ops), folders=places)
     for name, ops in config.postprocess.items():
-        with _naming(f"postprocess.{name}"):
-            processing.add_output(name, _named(ops), folders=places)
+        with naming(f"postprocess.{name}"):
+            processing.add_output(name, named_ops(ops), folders=places)
     for name, labels in config.labels.items():
-        with _naming(f"labels.{name}"):
+        with naming(f"labels.{name}"):
             processing.add_labels(name, labels, folders=places)
+    for told in on_device:
+        processing.tell_engine_ops(told.client, told.tensor, told.ops, before_model=told.before_model)
     return processing
 
 
 @contextmanager
-def _naming(key: str) -> Iterator[None]:
+def naming(key: str) -> Iterator[None]:
     """Whatever is wrong becomes a ModelLoadError with the key of model.yaml in front."""
     try:
         yield
@@ -80,19 +97,24 @@ def _add_texts(
     processing.add_texts(name, tokenizer, **targets)
 
 
-def _client_spec(name: str, chain: InputProcessing) -> _core.TensorSpec:
+def _first_op(chain: InputProcessing) -> str:
+    """Empty where all ops are the engine's."""
+    return chain.ops[0].name if chain.ops else ""
+
+
+def client_spec(name: str, chain: InputProcessing) -> _core.TensorSpec:
     """What the client sends. Where the first op decodes it, model.yaml need not say."""
-    decodes = chain.ops[0].name == _DECODER
+    decodes = _first_op(chain) == _DECODER
     datatype = chain.datatype or ("BYTES" if decodes else None)
     shape = chain.shape if chain.shape is not None else ([] if decodes else None)
     if datatype is None or shape is None:
         raise ModelLoadError(
-            f"its first op is {chain.ops[0].name}: expected the datatype and shape of what clients send"
+            f"its first op is {_first_op(chain)}: expected the datatype and shape of what clients send"
         )
     return _core.TensorSpec(name, datatype, shape)
 
 
-def _model_input(name: str, chain: InputProcessing, model: _core.ModelSignature) -> str:
+def model_input(name: str, chain: InputProcessing, model: _core.ModelSignature) -> str:
     """The input that the chain makes."""
     if chain.input is not None:
         return chain.input
@@ -102,5 +124,6 @@ def _model_input(name: str, chain: InputProcessing, model: _core.ModelSignature)
     return names[0]
 
 
-def _named(ops: Sequence[OpConfig]) -> list[tuple[str, dict[str, _core.OpOption]]]:
+def named_ops(ops: Sequence[OpConfig]) -> list[tuple[str, dict[str, _core.OpOption]]]:
+    """The core's form of ops."""
     return [(op.name, op.options) for op in ops]

@@ -8,6 +8,7 @@
 #include "ops/resample/nearest.h"
 #include "ops/resample/opencv_taps.h"
 #include "ops/resample/pillow_taps.h"
+#include "ops/resample/placed_taps.h"
 #include "ops/resample/taps.h"
 #include "ops/resample/transpose.h"
 #include "ops/resample/weigh.h"
@@ -15,17 +16,7 @@
 namespace pyserver {
 namespace {
 
-ResizedLine columns_of(const Resampling& r) { return {r.source_width, r.target_width, r.left, r.width}; }
-ResizedLine rows_of(const Resampling& r) { return {r.source_height, r.target_height, r.top, r.height}; }
-
 std::size_t element_bytes(PixelType type) { return type == PixelType::kUint8 ? 1 : 4; }
-
-// Whether the second pass comes first. Pillow 13 does so where the height falls by more than twice what the width does;
-// found by trying, and checked by test_resize_like_pillow.py.
-bool columns_first(const Resampling& r) {
-  return r.like == PixelLibrary::kPillow && r.target_height < r.source_height &&
-         r.source_height - r.target_height > 2 * (r.source_width - r.target_width);
-}
 
 enum class Axis { kLine, kColumn };
 
@@ -35,46 +26,6 @@ struct Pixels {
   std::byte* target;
   std::size_t target_stride;  // in elements
 };
-
-// Taps outside of the line are added to those of the pixel that they stand for.
-template <typename Weight>
-void bring_inside(Taps<Weight>& taps, std::int64_t length) {
-  const auto last = static_cast<std::int32_t>(length - 1);
-  for (std::size_t pixel = 0; pixel < taps.pixels; ++pixel) {
-    Weight* const weights = taps.weights + pixel * taps.stride;
-    const std::int32_t first = taps.first[pixel];
-    const std::int32_t inside = std::clamp(first, 0, last);
-    std::int32_t count = 0;
-    for (std::int32_t tap = 0; tap < taps.count[pixel]; ++tap) {
-      const std::int32_t to = std::clamp(first + tap, 0, last) - inside;
-      if (to < count) {
-        weights[to] += weights[tap];
-      } else {
-        weights[count++] = weights[tap];
-      }
-    }
-    std::fill(weights + count, weights + taps.count[pixel], Weight{0});
-    taps.first[pixel] = inside;
-    taps.count[pixel] = count;
-  }
-}
-
-// The rows of the source that any tap asks for, in their order; the taps then count in them. A row that a tap outside
-// of the picture stands for is there once more.
-template <typename Weight>
-std::size_t list_rows(Taps<Weight>& taps, std::int64_t height, std::int32_t* rows) {
-  std::size_t count = 0;
-  std::int32_t next = taps.first[0];
-  for (std::size_t pixel = 0; pixel < taps.pixels; ++pixel) {
-    const std::int32_t end = taps.first[pixel] + taps.count[pixel];
-    next = std::max(next, taps.first[pixel]);
-    for (; next < end; ++next) {
-      rows[count++] = std::clamp(next, 0, static_cast<std::int32_t>(height - 1));
-    }
-    taps.first[pixel] = static_cast<std::int32_t>(count) - (next - taps.first[pixel]);
-  }
-  return count;
-}
 
 // The two kernels that make elements Out of elements In, by way of Mid.
 template <typename In, typename Mid, typename Out, typename Weight>
@@ -252,22 +203,15 @@ void run_opencv(const Resampling& r, const Pixels& pixels, Arena& arena) {
   const std::size_t column_taps = opencv_tap_count(weights, rows_of(r));
   const auto fill = [&](Axis axis, const ResizedLine& line, auto& taps) {
     fill_opencv_taps(weights, line, taps);
-    if (weights == OpenCvWeights::kWholeArea && axis == Axis::kColumn) {
-      const std::int64_t area = (r.source_width / r.target_width) * (r.source_height / r.target_height);
-      for (std::size_t row = 0; row < taps.pixels; ++row) {
-        std::fill_n(taps.weights + row * taps.stride, taps.count[row], 1.F / static_cast<float>(area));
-      }
-    }
+    if (weights == OpenCvWeights::kWholeArea && axis == Axis::kColumn) weigh_whole_areas(r, taps);
   };
-  if (r.type == PixelType::kFp32) {
-    run_passes(r, kFloats, line_taps, column_taps, fill, pixels, arena);
-  } else if (weights == OpenCvWeights::kWholeArea) {
-    run_passes(r, kOpenCvWholeAreas, line_taps, column_taps, fill, pixels, arena);
-  } else if (weights == OpenCvWeights::kArea || weights == OpenCvWeights::kPreciseCubic) {
-    run_passes(r, kOpenCvFloats, line_taps, column_taps, fill, pixels, arena);
-  } else {
-    const bool linear = weights == OpenCvWeights::kLinear || weights == OpenCvWeights::kLinearArea;
-    run_passes(r, linear ? kOpenCvLinear : kOpenCvSums, line_taps, column_taps, fill, pixels, arena);
+  switch (opencv_rule(r, weights)) {
+    case WeighRule::kOpenCvWholeAreas:
+      return run_passes(r, kOpenCvWholeAreas, line_taps, column_taps, fill, pixels, arena);
+    case WeighRule::kOpenCvFloats: return run_passes(r, kOpenCvFloats, line_taps, column_taps, fill, pixels, arena);
+    case WeighRule::kOpenCvLinear: return run_passes(r, kOpenCvLinear, line_taps, column_taps, fill, pixels, arena);
+    case WeighRule::kOpenCvSums: return run_passes(r, kOpenCvSums, line_taps, column_taps, fill, pixels, arena);
+    default: return run_passes(r, kFloats, line_taps, column_taps, fill, pixels, arena);
   }
 }
 
