@@ -178,7 +178,7 @@ def _unique_names(tensors: list[TensorConfig]) -> list[TensorConfig]:
 class ModelConfig(ModelOptions):
     """A model.yaml. What is left out comes from the model's own files."""
 
-    engine: Literal["openvino", "identity"] | None = Field(
+    engine: Literal["openvino", "tensorrt", "identity"] | None = Field(
         default=None, description="What executes the model. Default: the engine that reads its files."
     )
     max_batch_size: int | None = Field(

@@ -8,13 +8,17 @@ from typing import NamedTuple
 
 from pyserver import _core
 from pyserver.config.schema import ModelConfig
-from pyserver.engines import identity, openvino
+from pyserver.engines import identity, openvino, tensorrt
 from pyserver.engines.loading import LoadContext, Loader
 from pyserver.errors import ModelLoadError, one_line
 
 __all__ = ["ENGINES", "EngineReport", "LoadContext", "detect", "engine_report", "inspect_model", "load_engine"]
 
-ENGINES: Mapping[str, Loader] = {"openvino": openvino.LOADER, "identity": identity.LOADER}
+ENGINES: Mapping[str, Loader] = {
+    "openvino": openvino.LOADER,
+    "tensorrt": tensorrt.LOADER,
+    "identity": identity.LOADER,
+}
 
 
 class EngineReport(NamedTuple):
@@ -31,8 +35,8 @@ def detect(path: Path) -> str:
         if loader.reads(path):
             return name
     raise ModelLoadError(
-        f"{path}: expected a model file, found none; openvino reads {openvino.FILE_KINDS}, and an identity model needs "
-        "a model.yaml with engine: identity"
+        f"{path}: expected a model file, found none; openvino reads {openvino.FILE_KINDS}, tensorrt "
+        f"{tensorrt.FILE_KINDS}, and an identity model needs a model.yaml with engine: identity"
     )
 
 
@@ -49,7 +53,10 @@ def inspect_model(path: Path) -> _core.ModelSignature:
     """What the files of a model say: inputs, outputs, batchability. Nothing is compiled. Raises ModelLoadError."""
     if not path.exists():
         raise ModelLoadError(f"{path}: no such file or folder")
-    detect(path)
+    if detect(path) == "tensorrt":
+        raise ModelLoadError(
+            f"{path}: a plan can only be read on the GPU that it was built for: serve it, and ask pyserver status"
+        )
     try:
         return _core.inspect_openvino_model(str(openvino.find_model(path)))
     except _core.StatusError as error:
