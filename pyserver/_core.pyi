@@ -1,6 +1,6 @@
 """The C++ core. Everything that happens on every request happens in here, without the GIL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 class StatusError(Exception):
@@ -204,6 +204,8 @@ class ModelRuntime:
     @property
     def queue_depth(self) -> int: ...
     def metrics(self) -> ModelMetricsSnapshot: ...
+    def engine_counters(self) -> dict[str, int]:
+        """What the engine itself counts or measures; most count nothing."""
 
 class Protocol:
     PREDICT: Final[Protocol]
@@ -240,7 +242,13 @@ class Core:
     `completed()`. Thread-safe, but completed() is meant for one reader.
     """
 
-    def __init__(self, *, max_request_memory_bytes: int = ..., max_idle_memory_bytes: int = ...) -> None: ...
+    def __init__(
+        self,
+        *,
+        max_request_memory_bytes: int = ...,
+        max_idle_memory_bytes: int = ...,
+        max_pinned_memory_bytes: int = ...,
+    ) -> None: ...
     def publish(self, model: str, versions: Mapping[int, ModelRuntime | str], default_version: int) -> None:
         """Replaces all that is known of `model` at once. A version maps to its runtime or to why it does not serve.
 
@@ -264,6 +272,150 @@ class Core:
         """Whether the server as a whole is ready: what the core answers probes with."""
 
     def buffer_pool_stats(self) -> BufferPoolStats: ...
+    def use_device(self, device: CudaDevice) -> None:
+        """The pool's memory is page-locked from now on, up to max_pinned_memory_bytes. Raises StatusError.
+
+        A second device needs no second call: the memory serves all of them.
+        """
+
+    def pinned_stats(self) -> PinnedStats: ...
+
+class PinnedStats:
+    """The page-locked memory of a Core; all 0 before use_device()."""
+
+    pinned_bytes: Final[int]  # that the driver has locked
+    limit_bytes: Final[int]
+    blocks: Final[int]  # in use
+    refused: Final[int]  # times that memory that is not page-locked was given instead: the limit, or the driver
+
+class CudaDeviceInfo:
+    ordinal: Final[int]
+    name: Final[str]
+    uuid: Final[str]
+    pci_bus_id: Final[str]
+    memory_bytes: Final[int]
+    compute_capability: Final[tuple[int, int]]
+    numa_node: Final[int]  # -1: unknown
+
+class CudaDriver:
+    """libcuda.so.1, opened when it is asked for: nothing of CUDA is linked."""
+
+    @staticmethod
+    def open() -> CudaDriver:
+        """Raises StatusError (UNAVAILABLE) with the sentence that says what is missing."""
+
+    @property
+    def version(self) -> int:
+        """Of the driver's interface, such as 13000."""
+
+    @property
+    def devices(self) -> list[CudaDeviceInfo]: ...
+
+class CudaDevice:
+    """Keeps the primary context of a device alive, which it shares with every other library of the process."""
+
+    def __init__(self, driver: CudaDriver, ordinal: int) -> None:
+        """Raises StatusError."""
+
+    @property
+    def info(self) -> CudaDeviceInfo: ...
+    def memory(self) -> tuple[int, int]:
+        """Bytes: free, total. Raises StatusError."""
+
+class CudaLane:
+    """One set of device buffers and graphs of an instance. A lane executes one batch at a time."""
+
+    instance: Final[int]
+    index: Final[int]  # within the instance
+    @property
+    def stream(self) -> int:
+        """The instance's compute stream, a CUstream: what record() calls enqueues its work there."""
+
+    def input_address(self, name: str) -> int:
+        """Device memory for the largest bucket and profile. Raises StatusError for a name that is no input."""
+
+    def output_address(self, name: str) -> int:
+        """Likewise of an output. Raises StatusError."""
+
+    def synchronize(self) -> None:
+        """Waits until the stream is empty: while loading only. Raises StatusError. Releases the GIL."""
+
+class CudaGraphEngineBuilder:
+    """An engine that executes captured graphs: one for each number of rows (bucket), profile and lane.
+
+    As in TensorSpec, no shape here has the batch dimension where the model batches. Not thread-safe. Allocates all
+    device memory at once.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        device: CudaDevice,
+        *,
+        engine: str,  # the engine's name
+        # As of the model on the device; without the batch dimension where max_batch_size > 0.
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec],
+        max_batch_size: int,
+        # Rows that graphs are captured for; none: powers of two, max_batch_size and `preferred`.
+        buckets: Sequence[int] = (),
+        preferred: Sequence[int] = (),
+        # Complete shapes (no -1) of the inputs that have free dimensions.
+        profiles: Sequence[Mapping[str, Sequence[int]]] = ({},),
+        # Complete shapes of the outputs that have free dimensions, large enough for every profile.
+        max_output_shapes: Mapping[str, Sequence[int]] = {},
+        instances: int = 1,
+        lanes: int = 2,  # of each instance
+        strict_graphs: bool = False,  # a batch that fits no graph is an error
+    ) -> None:
+        """Raises StatusError; RESOURCE_EXHAUSTED says how much device memory was wanted and how much is free."""
+
+    @property
+    def buckets(self) -> list[int]: ...
+    @property
+    def lanes(self) -> list[CudaLane]: ...
+    def record(
+        self,
+        lane: CudaLane,
+        rows: int,
+        profile: int,
+        enqueue: Callable[[], None],
+        output_shapes: Mapping[str, Sequence[int]] = {},
+    ) -> None:
+        """Captures what `enqueue` puts on lane.stream as the graph of this bucket and profile.
+
+        It reads lane.input_address() and writes lane.output_address(). `output_shapes`: of the outputs with free
+        dimensions. `enqueue` is called once, and kept as long as the engine: it owns what the graph uses. Raises
+        StatusError where it cannot be captured, or with the text of what `enqueue` raised.
+        """
+
+    def adopt(
+        self,
+        lane: CudaLane,
+        rows: int,
+        profile: int,
+        graph: int,
+        output_shapes: Mapping[str, Sequence[int]] = {},
+        owner: object = None,
+    ) -> None:
+        """As record(), with a copy of a CUgraph that somebody else captured. Raises StatusError.
+
+        `owner` is kept as long as the engine: it owns what the graph uses beside the lane's memory.
+        """
+
+    def run_uncaptured(
+        self,
+        lane: CudaLane,
+        enqueue: Callable[[int, Mapping[str, Sequence[int]]], Mapping[str, Sequence[int]]],
+    ) -> None:
+        """What executes batches that have no graph: called with the GIL, on the lane's thread, for each.
+
+        Gets the rows and the complete shapes of all inputs, enqueues on lane.stream, and returns those of the outputs
+        that have free dimensions. What it raises fails the batch.
+        """
+
+    def build(self) -> Engine:
+        """The builder is spent. Raises StatusError where a lane lacks a graph that another has, or has none at all."""
 
 class StateQuestion:
     SERVER_LIVE: Final[StateQuestion]

@@ -38,7 +38,10 @@ class Server:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._core = _core.Core(max_request_memory_bytes=settings.max_request_memory_bytes)
+        self._core = _core.Core(
+            max_request_memory_bytes=settings.max_request_memory_bytes,
+            max_pinned_memory_bytes=settings.max_pinned_memory_bytes,
+        )
         self._repository = ModelRepository(
             settings, self._core, cpu_budget(), log=logging.getLogger("pyserver.repository")
         )

@@ -102,6 +102,40 @@ Result<std::span<const TensorView>> BatchAssembler::gather(const Batch& batch) {
   return std::span<const TensorView>(inputs_);
 }
 
+void BatchAssembler::add_parts(const Batch& batch, std::size_t input) {
+  ScatteredTensor& scattered = scattered_.emplace_back();
+  scattered.whole = batch.requests.front()->inputs[input];
+  scattered.whole.bytes = {};
+  if (scattered.whole.name.empty()) return;  // absent
+  if (signature_.batches()) scattered.whole.shape[0] = batch.rows;
+  const std::size_t first = parts_.size();
+  for (const auto& request : batch.requests) parts_.push_back(request->inputs[input].bytes);
+  scattered.parts = std::span(parts_).subspan(first);
+}
+
+Result<std::span<const ScatteredTensor>> BatchAssembler::scatter(const Batch& batch) {
+  std::fill(positions_.begin(), positions_.end(), Position{});
+  const std::size_t inputs = batch.requests.front()->inputs.size();
+  scattered_.clear();
+  parts_.clear();
+  parts_.reserve(inputs * batch.requests.size());  // spans of it must stay valid
+  for (std::size_t input = 0; input < inputs; ++input) {
+    if (!is_made(input)) {
+      add_parts(batch, input);
+      continue;
+    }
+    auto room = make_room(batch, input);
+    if (!room.ok()) return std::move(room).status();
+    ScatteredTensor& made = scattered_.emplace_back();
+    made.whole = *room;
+    made.whole.bytes = {};
+    if (room->name.empty()) continue;  // absent
+    parts_.push_back(rooms_[input]);
+    made.parts = std::span(parts_).last(1);
+  }
+  return std::span<const ScatteredTensor>(scattered_);
+}
+
 Status BatchAssembler::check_outputs(const Batch& batch, std::span<const TensorView> outputs) const {
   if (outputs.size() != signature_.outputs.size()) {
     return internal_error(concat("the model gave ", outputs.size(), " outputs, expected ", signature_.outputs.size()));

@@ -2,7 +2,8 @@
 //
 // A lone request is executed where its bytes lie, unless they are not aligned to their element; then, and for larger
 // batches, the rows are gathered once into buffers that are reused from batch to batch. Inputs that pre-processing
-// makes get room there instead. Not thread-safe: one for each instance.
+// makes get room there instead. An engine that gathers the rows itself is told where they lie. Not thread-safe: one for
+// each instance.
 #pragma once
 
 #include <span>
@@ -10,6 +11,7 @@
 
 #include "batching/dynamic_batcher.h"
 #include "inference/model_signature.h"
+#include "inference/scattered_tensor.h"
 #include "memory/buffer_pool.h"
 #include "metrics/model_metrics.h"
 
@@ -25,8 +27,12 @@ class BatchAssembler {
   // still to be written to rooms(). RESOURCE_EXHAUSTED where the pool has no memory.
   Result<std::span<const TensorView>> gather(const Batch& batch);
 
-  // Of the last gather(), one an input: where the rows of its requests go, one after another. Empty where an input is
-  // not made.
+  // The same as EngineInstance::execute_scattered() takes them: nothing is copied; a part is what one request brought.
+  // An input that is made is one part.
+  Result<std::span<const ScatteredTensor>> scatter(const Batch& batch);
+
+  // Of the last gather() or scatter(), one an input: where the rows of its requests go, one after another. Empty where
+  // an input is not made.
   std::span<const std::span<std::byte>> rooms() const noexcept { return rooms_; }
 
   // Checks that `outputs` are as many, and of the datatypes, that the signature says, that each has `batch.rows` rows
@@ -40,6 +46,7 @@ class BatchAssembler {
 
  private:
   Result<TensorView> gather_input(const Batch& batch, std::size_t input);
+  void add_parts(const Batch& batch, std::size_t input);
   Result<TensorView> make_room(const Batch& batch, std::size_t input);
   bool is_made(std::size_t input) const noexcept { return !made_.empty() && made_[input]; }
 
@@ -56,6 +63,8 @@ class BatchAssembler {
   std::vector<Buffer> scratch_;  // one an input
   std::vector<std::span<std::byte>> rooms_;
   std::vector<TensorView> inputs_;
+  std::vector<ScatteredTensor> scattered_;
+  std::vector<std::span<const std::byte>> parts_;  // of all inputs
   std::vector<TensorView> sliced_;
   std::vector<Position> positions_;  // one an output
 };

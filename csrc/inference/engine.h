@@ -4,6 +4,7 @@
 // should overlap with execution overlap by having two instances.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "base/status.h"
 #include "inference/model_signature.h"
+#include "inference/scattered_tensor.h"
 #include "tensor/tensor_view.h"
 
 namespace pyserver {
@@ -22,6 +24,12 @@ struct InstanceGroup {
   int count = 1;
   // CPU threads of each instance; 0 where the engine does not say.
   int threads = 0;
+};
+
+// Something that an engine counts or measures beyond what all engines do, such as "graph_hits".
+struct EngineCounter {
+  std::string name;
+  std::uint64_t value = 0;
 };
 
 // Not thread-safe: one thread at a time, though not always the same.
@@ -39,6 +47,14 @@ class EngineInstance {
   // is valid until the next execute(), or the end of this instance or of `inputs`, whichever comes first.
   // A failure is the model's: it fails the whole batch, with a message that need not name the model.
   virtual Status execute(std::span<const TensorView> inputs, std::vector<TensorView>& outputs) = 0;
+
+  // Whether the instance puts the rows of a batch together itself (a GPU, by one copy a request). Then
+  // execute_scattered() is called instead of execute(), and nothing is gathered before.
+  virtual bool gathers() const noexcept { return false; }
+  // Like execute(), with the rows of the requests where they lie.
+  virtual Status execute_scattered(std::span<const ScatteredTensor> /*inputs*/, std::vector<TensorView>& /*outputs*/) {
+    return unimplemented("this engine takes batches in one piece only");
+  }
 
   // What keeps the memory of the last execute()'s outputs as it is, whatever is executed next and even when this
   // instance has gone: large answers are sent from there. Null where they must be copied.
@@ -60,9 +76,16 @@ class Engine {
   // At least one; from the one that answers a lone request soonest to the one that answers the most requests.
   virtual std::vector<InstanceGroup> instance_groups() const = 0;
 
-  // `group` is an index of instance_groups(). Called `count` times for each group, and perhaps once more for group 0:
-  // for executions on the threads that decode, where that is worthwhile.
+  // Whether requests may be executed on the threads that decode, where that is worthwhile; those must not wait for a
+  // device.
+  virtual bool may_run_inline() const noexcept { return true; }
+
+  // `group` is an index of instance_groups(). Called `count` times for each group, and perhaps once more for group 0
+  // where may_run_inline().
   virtual Result<std::unique_ptr<EngineInstance>> create_instance(std::size_t group) = 0;
+
+  // In the order in which they are shown; names in snake_case, units in suffixes.
+  virtual std::vector<EngineCounter> counters() const { return {}; }
 };
 
 }  // namespace pyserver

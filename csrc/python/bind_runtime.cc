@@ -1,3 +1,5 @@
+#include <map>
+
 #include "python/bindings.h"
 #include "python/core.h"
 
@@ -67,6 +69,12 @@ Chains postprocessing(const RuntimeHolder& holder) {
   return chains;
 }
 
+std::map<std::string, std::uint64_t> engine_counters(const RuntimeHolder& holder) {
+  std::map<std::string, std::uint64_t> counters;
+  for (const EngineCounter& counter : holder.runtime->engine().counters()) counters[counter.name] = counter.value;
+  return counters;
+}
+
 }  // namespace
 
 RuntimeHolder::~RuntimeHolder() {
@@ -92,9 +100,10 @@ void bind_runtime(py::module_& module) {
 
   using Runtime = RuntimeHolder;
   py::class_<Runtime>(module, "ModelRuntime")
-      // The core's pool and clock serve the runtime as long as it lives.
-      .def(py::init(&make_runtime), py::keep_alive<1, 2>(), py::arg("core"), py::arg("model"), py::arg("version"),
-           py::arg("engine"), py::arg("settings"), py::arg("processing") = py::none())
+      // The core's pool and clock serve the runtime as long as it lives; so does the memory that the engine was made
+      // with.
+      .def(py::init(&make_runtime), py::keep_alive<1, 2>(), py::keep_alive<1, 5>(), py::arg("core"), py::arg("model"),
+           py::arg("version"), py::arg("engine"), py::arg("settings"), py::arg("processing") = py::none())
       .def(
           "warm_up", [](Runtime& self, std::int64_t rows) { throw_unless_ok(self.runtime->warm_up(rows)); },
           py::arg("rows"), py::call_guard<py::gil_scoped_release>())
@@ -114,6 +123,7 @@ void bind_runtime(py::module_& module) {
                              [](const Runtime& self) { return self.runtime->engine().instance_groups(); })
       .def_property_readonly("batch_settings", [](const Runtime& self) { return self.runtime->batch_settings(); })
       .def_property_readonly("queue_depth", [](const Runtime& self) { return self.runtime->queue_depth(); })
+      .def("engine_counters", &engine_counters)
       .def("metrics", [](const Runtime& self) { return self.runtime->metrics().snapshot(); });
 }
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "memory/allocator.h"
+#include "cuda/pinned_allocator.h"
 #include "memory/buffer_pool.h"
 #include "python/completion_queue.h"
 #include "server/infer_service.h"
@@ -15,10 +15,11 @@ namespace pyserver {
 
 // Members are destroyed from the last to the first: whatever uses another stands behind it.
 struct Core {
-  explicit Core(BufferPoolLimits limits) : pool(BufferPool::create(allocator, limits)) {}
+  Core(BufferPoolLimits limits, cuda::PinnedLimits pinned)
+      : allocator(pinned), pool(BufferPool::create(allocator, limits)) {}
 
   SteadyClock clock;
-  HostAllocator allocator;
+  cuda::PinnedAllocator allocator;  // of ordinary memory until a model wants a GPU
   std::shared_ptr<BufferPool> pool;
   CompletionQueue completions;
   ModelTable models;

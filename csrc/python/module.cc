@@ -41,6 +41,8 @@ PYBIND11_MODULE(_core, module) {
   bind_tokenizer(module);
   bind_metrics(module);
   bind_core(module);
+  bind_cuda(module);
+  bind_cuda_graph(module);
   bind_runtime(module);
   bind_transport(module);
   bind_loadgen(module);

@@ -20,6 +20,17 @@ Status failure_of(const Request& request, const Status& status) {
   return {status.code(), concat("model ", quoted(request.model), ": ", status.message())};
 }
 
+// Inputs in one piece, in the form that the engine takes.
+Status execute_whole(EngineInstance& engine, std::span<const TensorView> inputs, std::vector<TensorView>& outputs) {
+  if (!engine.gathers()) return engine.execute(inputs, outputs);
+  std::vector<ScatteredTensor> scattered;
+  for (const TensorView& input : inputs) {
+    scattered.push_back({.whole = input, .parts = {&input.bytes, 1}, .device_parts = {}});
+    scattered.back().whole.bytes = {};
+  }
+  return engine.execute_scattered(scattered, outputs);
+}
+
 }  // namespace
 
 ModelRuntime::ModelRuntime(std::string model, std::int64_t version, std::unique_ptr<Engine> engine,
@@ -33,7 +44,8 @@ ModelRuntime::ModelRuntime(std::string model, std::int64_t version, std::unique_
       pool_(std::move(pool)),
       clock_(clock),
       batcher_(settings_, engine_->signature().max_batch_size, engine_->instance_groups(), clock, metrics_),
-      may_run_inline_(settings_.max_queue_delay == Duration::zero() && settings_.preferred_batch_sizes.empty()) {}
+      may_run_inline_(engine_->may_run_inline() && settings_.max_queue_delay == Duration::zero() &&
+                      settings_.preferred_batch_sizes.empty()) {}
 
 ModelRuntime::~ModelRuntime() { stop(std::chrono::milliseconds(0)); }
 
@@ -103,7 +115,7 @@ Status ModelRuntime::warm_up(std::int64_t rows) {
   }
   for (const auto& instance : instances_) {
     std::vector<TensorView> outputs;
-    PYSERVER_RETURN_IF_ERROR(instance->engine->execute(inputs, outputs));
+    PYSERVER_RETURN_IF_ERROR(execute_whole(*instance->engine, inputs, outputs));
   }
   return {};
 }
@@ -176,13 +188,24 @@ void ModelRuntime::run(Instance& instance) {
   }
 }
 
-Result<std::span<const TensorView>> ModelRuntime::gather(Instance& instance, Batch& batch) {
-  if (instance.processor == nullptr) return instance.assembler->gather(batch);
+Result<ModelRuntime::Inputs> ModelRuntime::assemble(Instance& instance, const Batch& batch) {
+  if (instance.engine->gathers()) {
+    const auto scattered = instance.assembler->scatter(batch);
+    if (!scattered.ok()) return scattered.status();
+    return Inputs{{}, *scattered};
+  }
+  const auto gathered = instance.assembler->gather(batch);
+  if (!gathered.ok()) return gathered.status();
+  return Inputs{*gathered, {}};
+}
+
+Result<ModelRuntime::Inputs> ModelRuntime::prepare(Instance& instance, Batch& batch) {
+  if (instance.processor == nullptr) return assemble(instance, batch);
   std::vector<Status> statuses;
   while (true) {
     const TimePoint began = clock_.now();
     PYSERVER_RETURN_IF_ERROR(instance.processor->prepare(batch.requests));
-    Result<std::span<const TensorView>> inputs = instance.assembler->gather(batch);
+    Result<Inputs> inputs = assemble(instance, batch);
     if (!inputs.ok()) return inputs;
     instance.processor->preprocess(batch.requests, instance.assembler->rooms(), statuses);
     const Duration spent = clock_.now() - began;
@@ -203,11 +226,14 @@ Result<std::span<const TensorView>> ModelRuntime::gather(Instance& instance, Bat
 void ModelRuntime::execute(Instance& instance, Batch& batch) {
   const TimePoint began = batch.requests.front()->timeline.batch_began;
   std::vector<TensorView> outputs;
-  const Result<std::span<const TensorView>> inputs = gather(instance, batch);
+  const Result<Inputs> inputs = prepare(instance, batch);
   if (batch.requests.empty()) return;
   Status status = inputs.status();
   const TimePoint execute_began = clock_.now();
-  if (status.ok()) status = instance.engine->execute(*inputs, outputs);
+  if (status.ok()) {
+    status = instance.engine->gathers() ? instance.engine->execute_scattered(inputs->scattered, outputs)
+                                        : instance.engine->execute(inputs->gathered, outputs);
+  }
   const TimePoint execute_ended = clock_.now();
   if (status.ok()) status = instance.assembler->check_outputs(batch, outputs);
   std::span<const TensorView> answers = outputs;

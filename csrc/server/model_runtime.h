@@ -87,8 +87,14 @@ class ModelRuntime {
   void prepare_inline();
   Result<std::unique_ptr<Instance>> make_instance(std::size_t group, int threads);
   void execute(Instance& instance, Batch& batch);
+  // The inputs of a batch in the one of the two forms that the instance's engine takes.
+  struct Inputs {
+    std::span<const TensorView> gathered;
+    std::span<const ScatteredTensor> scattered;
+  };
+  static Result<Inputs> assemble(Instance& instance, const Batch& batch);
   // The inputs of the batch, pre-processed. Requests whose rows are bad are finished, and leave the batch.
-  Result<std::span<const TensorView>> gather(Instance& instance, Batch& batch);
+  Result<Inputs> prepare(Instance& instance, Batch& batch);
   void execute_alone(Instance& instance, Batch& batch);
   Status create_instances();
 
@@ -105,7 +111,7 @@ class ModelRuntime {
   bool stopped_ = false;
 
   InlinePolicy inline_policy_;
-  const bool may_run_inline_;  // whoever asks for a delay or for sizes wants batches
+  const bool may_run_inline_;  // the engine's word; and whoever asks for a delay or for sizes wants batches
   std::mutex inline_mutex_;
   std::unique_ptr<Instance> inline_instance_;  // guarded by inline_mutex_; made when it is first worthwhile
   Batch inline_batch_;                         // guarded by inline_mutex_

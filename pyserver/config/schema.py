@@ -65,6 +65,13 @@ class GeneralSettings(Options):
     max_request_memory_bytes: Int = Field(
         default=4096 * MIB, ge=MIB, le=2**48, description="Memory that all requests together may hold, in bytes."
     )
+    max_pinned_memory_bytes: Int = Field(
+        default=1024 * MIB,
+        ge=0,
+        le=2**48,
+        description="Page-locked memory for requests and answers of models on a GPU, in bytes. 0: none is locked, and "
+        "copies are slow.",
+    )
     control_threads: Int = Field(
         default=16, ge=1, le=1024, description="Threads for everything that is not an inference request."
     )

@@ -138,4 +138,5 @@ def _counts(runtime: _core.ModelRuntime) -> model_status_pb2.ModelVersionCounts:
         queue_depth=runtime.queue_depth,
         errors_by_code=errors,
         mean_batch_size=metrics.inferences / metrics.batches if metrics.batches else 0.0,
+        engine_counters=runtime.engine_counters(),
     )

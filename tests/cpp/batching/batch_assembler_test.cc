@@ -105,6 +105,51 @@ TEST_F(BatchAssemblerTest, GathersRowsInTheOrderOfTheRequestsAndReusesItsSpace) 
   EXPECT_EQ(metrics.copied_inputs.value(), 0u);
 }
 
+TEST_F(BatchAssemblerTest, TellsAnEngineThatGathersWhereTheRowsLieAndCopiesNothing) {
+  signature.inputs.push_back({"n", Datatype::kInt32, {}});
+  BatchAssembler assembler(signature, *pool, metrics);
+  const std::array<float, 4> first{1, 2, 3, 4};
+  alignas(4) std::array<std::byte, 9> second{};
+  const std::array<std::int32_t, 3> numbers{10, 20, 30};
+  Batch batch;
+  add(batch, {"x", Datatype::kFp32, {2, 2}, bytes_of(first)});
+  add(batch, {"x", Datatype::kFp32, {1, 2}, std::span(second).subspan(1)});  // alignment does not matter
+  batch.requests[0]->inputs.push_back({"n", Datatype::kInt32, {2}, bytes_of(numbers).first(8)});
+  batch.requests[1]->inputs.push_back({"n", Datatype::kInt32, {1}, bytes_of(numbers).last(4)});
+  for (int round = 0; round < 2; ++round) {
+    const auto inputs = assembler.scatter(batch);
+    ASSERT_TRUE(inputs.ok());
+    ASSERT_EQ(inputs->size(), 2u);
+    const ScatteredTensor& x = (*inputs)[0];
+    EXPECT_EQ(x.whole.name, "x");
+    EXPECT_EQ(x.whole.shape, (Shape{3, 2}));
+    EXPECT_TRUE(x.whole.bytes.empty());
+    ASSERT_EQ(x.parts.size(), 2u);
+    EXPECT_EQ(x.parts[0].data(), bytes_of(first).data());
+    EXPECT_EQ(x.parts[1].data(), second.data() + 1);
+    const ScatteredTensor& n = (*inputs)[1];
+    EXPECT_EQ(n.whole.shape, (Shape{3}));
+    ASSERT_EQ(n.parts.size(), 2u);
+    EXPECT_EQ(n.parts[1].data(), bytes_of(numbers).data() + 8);
+  }
+  EXPECT_EQ(pool->stats().allocated, 0u);
+  EXPECT_EQ(metrics.copied_inputs.value(), 0u);
+}
+
+TEST_F(BatchAssemblerTest, WhatIsMadeIsOnePartOfAScatteredBatch) {
+  BatchAssembler assembler(signature, *pool, metrics, {true});
+  Batch batch;
+  add(batch, {"x", Datatype::kFp32, {2, 2}, {}});
+  add(batch, {"x", Datatype::kFp32, {1, 2}, {}});
+  const auto inputs = assembler.scatter(batch);
+  ASSERT_TRUE(inputs.ok());
+  const ScatteredTensor& x = inputs->front();
+  EXPECT_EQ(x.whole.shape, (Shape{3, 2}));
+  ASSERT_EQ(x.parts.size(), 1u);
+  EXPECT_EQ(x.parts[0].size(), 24u);
+  EXPECT_EQ(x.parts[0].data(), assembler.rooms()[0].data());
+}
+
 TEST_F(BatchAssemblerTest, LeavesAbsentInputsAbsent) {
   BatchAssembler assembler(signature, *pool, metrics);
   Batch batch;
@@ -114,6 +159,9 @@ TEST_F(BatchAssemblerTest, LeavesAbsentInputsAbsent) {
   ASSERT_TRUE(inputs.ok());
   EXPECT_EQ(inputs->front().shape.rank(), 0u);
   EXPECT_TRUE(inputs->front().bytes.empty());
+  const auto scattered = assembler.scatter(batch);
+  ASSERT_TRUE(scattered.ok());
+  EXPECT_TRUE(scattered->front().parts.empty());
 }
 
 TEST_F(BatchAssemblerTest, ConcatenatesBytesElementsAndSlicesThemApartAgain) {

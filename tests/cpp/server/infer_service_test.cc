@@ -35,7 +35,8 @@ class Promised final : public InferCompletion {
   std::promise<Outcome> promise_;
 };
 
-class InferServiceTest : public testing::Test {
+// For engines that take batches in one piece, and for those that gather the rows themselves.
+class InferServiceTest : public testing::TestWithParam<GatedEngine::Takes> {
  protected:
   ~InferServiceTest() override {
     gate.open();
@@ -44,7 +45,7 @@ class InferServiceTest : public testing::Test {
 
   std::shared_ptr<ModelRuntime> start_model(const std::string& name, std::int64_t version,
                                             BatchSettings settings = {}) {
-    auto runtime = std::make_shared<ModelRuntime>(name, version, std::make_unique<GatedEngine>(gate),
+    auto runtime = std::make_shared<ModelRuntime>(name, version, std::make_unique<GatedEngine>(gate, 4, GetParam()),
                                                   std::move(settings), pool, clock);
     EXPECT_TRUE(runtime->start().ok());
     runtimes.push_back(runtime);
@@ -74,7 +75,7 @@ class InferServiceTest : public testing::Test {
   std::deque<std::string> messages;
 };
 
-TEST_F(InferServiceTest, AnswersWithTheModelsOutput) {
+TEST_P(InferServiceTest, AnswersWithTheModelsOutput) {
   serve("double", 3);
   const Outcome outcome = infer(predict_message("double", "x", 1, {1, 2})).get();
   ASSERT_EQ(outcome.code, StatusCode::kOk) << outcome.message;
@@ -96,7 +97,7 @@ class Lender final : public InferCompletion {
   std::promise<InferResult> promise_;
 };
 
-TEST_F(InferServiceTest, SendsALargeTensorThatTheModelPassesThroughFromTheRequestsOwnMemory) {
+TEST_P(InferServiceTest, SendsALargeTensorThatTheModelPassesThroughFromTheRequestsOwnMemory) {
   ModelSignature signature{.inputs = {{"x", Datatype::kFp32, {-1, -1}}}, .outputs = {{"y", Datatype::kFp32, {-1, -1}}}};
   auto engine = make_identity_engine(std::move(signature), {}, std::make_shared<SteadyClock>());
   ASSERT_TRUE(engine.ok()) << engine.status().message();
@@ -128,13 +129,13 @@ TEST_F(InferServiceTest, SendsALargeTensorThatTheModelPassesThroughFromTheReques
   EXPECT_FALSE(kept.expired());
 }
 
-TEST_F(InferServiceTest, NamesTheModelThatIsNotFound) {
+TEST_P(InferServiceTest, NamesTheModelThatIsNotFound) {
   const Outcome outcome = infer(predict_message("nobody", "x", 1, {1, 2})).get();
   EXPECT_EQ(outcome.code, StatusCode::kNotFound);
   EXPECT_EQ(outcome.message, "model 'nobody' is not found");
 }
 
-TEST_F(InferServiceTest, SaysWhyAVersionDoesNotServe) {
+TEST_P(InferServiceTest, SaysWhyAVersionDoesNotServe) {
   models.publish("double", {{2, {nullptr, "the file is broken"}}}, 0);
   EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}, 2)).get().message,
             "model 'double' version 2 does not serve: the file is broken");
@@ -142,7 +143,7 @@ TEST_F(InferServiceTest, SaysWhyAVersionDoesNotServe) {
   EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}, 7)).get().code, StatusCode::kNotFound);
 }
 
-TEST_F(InferServiceTest, AFailingRequestDoesNotHarmItsNeighboursInTheBatch) {
+TEST_P(InferServiceTest, AFailingRequestDoesNotHarmItsNeighboursInTheBatch) {
   serve("double", 1);
   gate.close();
   auto first = infer(predict_message("double", "x", 1, {0, 0}));
@@ -160,7 +161,7 @@ TEST_F(InferServiceTest, AFailingRequestDoesNotHarmItsNeighboursInTheBatch) {
   EXPECT_EQ(gate.executed_rows(), (std::vector<std::int64_t>{1, 3, 1, 1, 1}));
 }
 
-TEST_F(InferServiceTest, ARequestThatFoundTheOldVersionIsAnsweredByItAfterAReload) {
+TEST_P(InferServiceTest, ARequestThatFoundTheOldVersionIsAnsweredByItAfterAReload) {
   serve("double", 1);
   gate.close();
   auto old_call = infer(predict_message("double", "x", 1, {1, 2}));
@@ -176,7 +177,7 @@ TEST_F(InferServiceTest, ARequestThatFoundTheOldVersionIsAnsweredByItAfterAReloa
   EXPECT_TRUE(stopped.get());
 }
 
-TEST_F(InferServiceTest, StoppingWithoutPatienceAnswersWhatWaitsWithUnavailable) {
+TEST_P(InferServiceTest, StoppingWithoutPatienceAnswersWhatWaitsWithUnavailable) {
   serve("double", 1);
   gate.close();
   auto running = infer(predict_message("double", "x", 1, {1, 2}));
@@ -189,7 +190,7 @@ TEST_F(InferServiceTest, StoppingWithoutPatienceAnswersWhatWaitsWithUnavailable)
   EXPECT_FALSE(stopped.get());
 }
 
-TEST_F(InferServiceTest, ACancelledRequestIsAnsweredAtOnceAndNeverExecuted) {
+TEST_P(InferServiceTest, ACancelledRequestIsAnsweredAtOnceAndNeverExecuted) {
   serve("double", 1);
   gate.close();
   auto running = infer(predict_message("double", "x", 1, {1, 2}));
@@ -203,14 +204,14 @@ TEST_F(InferServiceTest, ACancelledRequestIsAnsweredAtOnceAndNeverExecuted) {
   EXPECT_EQ(gate.executed_rows().size(), 1u);
 }
 
-TEST_F(InferServiceTest, ARequestWhoseDeadlineHasPassedIsNotExecuted) {
+TEST_P(InferServiceTest, ARequestWhoseDeadlineHasPassedIsNotExecuted) {
   serve("double", 1);
   EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}), clock.now() - 1ms).get().code,
             StatusCode::kDeadlineExceeded);
   EXPECT_TRUE(gate.executed_rows().empty());
 }
 
-TEST_F(InferServiceTest, AFullQueueRefusesAtOnce) {
+TEST_P(InferServiceTest, AFullQueueRefusesAtOnce) {
   BatchSettings settings;
   settings.max_queue_size = 1;
   serve("double", 1, settings);
@@ -223,7 +224,7 @@ TEST_F(InferServiceTest, AFullQueueRefusesAtOnce) {
   EXPECT_EQ(waiting.get().code, StatusCode::kOk);
 }
 
-TEST_F(InferServiceTest, CountsWhatItsCallersCount) {
+TEST_P(InferServiceTest, CountsWhatItsCallersCount) {
   serve("double", 1);
   EXPECT_EQ(infer(predict_message("double", "x", 2, {1, 2, 3, 4})).get().code, StatusCode::kOk);
   EXPECT_EQ(infer(predict_message("double", "z", 1, {1, 2})).get().code, StatusCode::kInvalidArgument);
@@ -237,13 +238,19 @@ TEST_F(InferServiceTest, CountsWhatItsCallersCount) {
   EXPECT_EQ(counts.batches, 1u);
 }
 
-TEST_F(InferServiceTest, AClosedTableRefusesEveryRequest) {
+TEST_P(InferServiceTest, AClosedTableRefusesEveryRequest) {
   serve("double", 1);
   models.close("the server is stopping");
   const Outcome outcome = infer(predict_message("double", "x", 1, {1, 2})).get();
   EXPECT_EQ(outcome.code, StatusCode::kUnavailable);
   EXPECT_EQ(outcome.message, "the server is stopping");
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, InferServiceTest,
+                         testing::Values(GatedEngine::Takes::kOnePiece, GatedEngine::Takes::kParts),
+                         [](const auto& info) {
+                           return info.param == GatedEngine::Takes::kParts ? "TakesParts" : "TakesOnePiece";
+                         });
 
 }  // namespace
 }  // namespace pyserver::test

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 // Gives its input back, takes `duration` of the fake clock's time for it, and remembers where it last ran.
 class TimedEngine final : public Engine {
  public:
-  explicit TimedEngine(FakeClock& clock) : clock_(clock) {
+  explicit TimedEngine(FakeClock& clock, bool may_run_inline) : clock_(clock), may_run_inline_(may_run_inline) {
     signature_.inputs = {{"x", Datatype::kFp32, {2}}};
     signature_.outputs = {{"y", Datatype::kFp32, {2}}};
     signature_.max_batch_size = 4;
@@ -25,6 +25,7 @@ class TimedEngine final : public Engine {
   std::string_view device() const noexcept override { return "CPU"; }
   const ModelSignature& signature() const noexcept override { return signature_; }
   std::vector<InstanceGroup> instance_groups() const override { return {{1, 1}}; }
+  bool may_run_inline() const noexcept override { return may_run_inline_; }
   Result<std::unique_ptr<EngineInstance>> create_instance(std::size_t) override {
     return std::unique_ptr<EngineInstance>(std::make_unique<Instance>(*this));
   }
@@ -48,6 +49,7 @@ class TimedEngine final : public Engine {
   };
 
   FakeClock& clock_;
+  const bool may_run_inline_;
   ModelSignature signature_;
 };
 
@@ -64,8 +66,8 @@ class InlineExecutionTest : public testing::Test {
  protected:
   ~InlineExecutionTest() override { runtime->stop(10s); }
 
-  void serve(BatchSettings settings = {}) {
-    auto made = std::make_unique<TimedEngine>(clock);
+  void serve(BatchSettings settings = {}, bool may_run_inline = true) {
+    auto made = std::make_unique<TimedEngine>(clock, may_run_inline);
     engine = made.get();
     runtime = std::make_shared<ModelRuntime>("timed", 1, std::move(made), std::move(settings), pool, clock);
     ASSERT_TRUE(runtime->start().ok());
@@ -125,6 +127,11 @@ TEST_F(InlineExecutionTest, AModelThatAsksForADelayGetsBatchesInstead) {
   BatchSettings settings;
   settings.preferred_batch_sizes = {1};  // so that nothing waits
   serve(settings);
+  for (int count = 0; count < 500; ++count) ASSERT_FALSE(runs_inline());
+}
+
+TEST_F(InlineExecutionTest, AnEngineThatWaitsForADeviceNeverIs) {
+  serve({}, /*may_run_inline=*/false);
   for (int count = 0; count < 500; ++count) ASSERT_FALSE(runs_inline());
 }
 

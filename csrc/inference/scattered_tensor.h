@@ -1,0 +1,22 @@
+// ScatteredTensor: one input of a batch whose rows lie in several places, one request's after another's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "tensor/tensor_view.h"
+
+namespace pyserver {
+
+struct ScatteredTensor {
+  // Name, datatype and the batch's shape; no bytes. An absent optional input is a default-made view without parts.
+  TensorView whole;
+  // In the order of the rows; together as many bytes as the shape asks for. They need not be aligned.
+  std::span<const std::span<const std::byte>> parts;
+  // Empty, or one a part: its address in CUDA shared memory, and then the part's bytes only tell the size; 0 where it
+  // lies in host memory.
+  std::span<const std::uint64_t> device_parts;
+};
+
+}  // namespace pyserver

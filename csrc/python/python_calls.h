@@ -1,0 +1,22 @@
+// Python objects that the core keeps and calls on threads of its own.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "python/bindings.h"
+
+namespace pyserver {
+
+// Keeps `object` alive. The last reference may go on any thread, with or without the GIL. Called with the GIL.
+inline std::shared_ptr<const pybind11::object> kept(pybind11::object object) {
+  return {new pybind11::object(std::move(object)), [](const pybind11::object* owned) {
+            const pybind11::gil_scoped_acquire gil;
+            delete owned;
+          }};
+}
+
+// What `error` says, as a status: that of a StatusError, and "ValueError: text" of any other. Called with the GIL.
+Status status_of(const pybind11::error_already_set& error);
+
+}  // namespace pyserver
