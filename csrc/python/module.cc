@@ -43,6 +43,7 @@ PYBIND11_MODULE(_core, module) {
   bind_core(module);
   bind_cuda(module);
   bind_cuda_graph(module);
+  bind_cuda_memory(module);
   bind_runtime(module);
   bind_transport(module);
   bind_loadgen(module);

@@ -1,5 +1,6 @@
 """`pyserver build`."""
 
+import logging
 import os
 import re
 import sys
@@ -19,12 +20,12 @@ from pyserver.errors import ConfigError, ModelLoadError
 
 _HELP = """Build a TensorRT plan of an ONNX model, ahead of time.
 
-TensorRT-RTX (`pip install 'pyserver[tensorrt-rtx]'`) does it on a machine without a GPU, and its plan is for all GPUs that
-it supports, or for those that `--compute-capability` names. TensorRT builds on the GPU that the plan is for.
+TensorRT-RTX (`pip install 'pyserver[tensorrt-rtx]'`) does it on a machine without a GPU, and its plan is for all GPUs
+that it supports, or for those that `--compute-capability` names. TensorRT builds on the GPU that the plan is for.
 
-`--profile` says which shapes an input with free dimensions may have: the least, the best and the largest, with the batch
-dimension. An input that is named a second time begins a second profile. Without it, a free first dimension is the batch,
-from 1 to `--max-batch-size`.
+`--profile` says which shapes an input with free dimensions may have: the least, the best and the largest, with the
+batch dimension. An input that is named a second time begins a second profile. Without it, a free first dimension is the
+batch, from 1 to `--max-batch-size`.
 
 Progress is told on stderr, and what was built on stdout.
 
@@ -88,6 +89,8 @@ def build(
     from pyserver.engines.tensorrt.loader import TensorRtLoader
     from pyserver.engines.tensorrt.onnx_files import files_of
 
+    # What the library logs is in the sentence of the failure.
+    logging.getLogger("pyserver.tensorrt").addHandler(logging.NullHandler())
     library = TensorRtLoader().builder(options.flavour)
     request = BuildRequest(
         precision=options.precision,

@@ -29,13 +29,9 @@ class ShapeRange(ModelOptions):
     @model_validator(mode="after")
     def _rises(self) -> ShapeRange:
         if not len(self.min) == len(self.opt) == len(self.max):
-            raise ValueError(
-                f"expected min, opt and max with as many dimensions each, got {self.min}, {self.opt}, {self.max}"
-            )
+            raise ValueError("expected min, opt and max with as many dimensions each")
         if not all(low <= best <= high for low, best, high in zip(self.min, self.opt, self.max, strict=True)):
-            raise ValueError(
-                f"expected min <= opt <= max in every dimension, got {self.min}, {self.opt}, {self.max}"
-            )
+            raise ValueError("expected min <= opt <= max in every dimension")
         return self
 
 

@@ -1,4 +1,4 @@
-"""tensorrt: plans, and ONNX models that plans are built of, on an NVIDIA GPU; by TensorRT, TensorRT-RTX or its lean runtime."""
+"""tensorrt: plans, and ONNX models that plans are built of, on an NVIDIA GPU."""
 
 from pyserver.engines.tensorrt.files import FILE_KINDS
 from pyserver.engines.tensorrt.loader import TensorRtLoader

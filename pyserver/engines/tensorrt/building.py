@@ -1,8 +1,8 @@
 """ONNX → a plan.
 
-Networks are strongly typed: every tensor has the type that the model gives it. TensorRT 11 and TensorRT-RTX know nothing
-else, and for TensorRT 10 it makes a model mean the same as everywhere. So `precision` does not convert a model; it says
-what the model must be computed in, and a model that is not is refused with what to convert it with.
+Networks are strongly typed: every tensor has the type that the model gives it. TensorRT 11 and TensorRT-RTX know
+nothing else, and for TensorRT 10 it makes a model mean the same as everywhere. So `precision` does not convert a model;
+it says what the model must be computed in, and a model that is not is refused with what to convert it with.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def _check_precision(library: Library, network: Any, model: Path, precision: Pre
             )
     elif (wanted := _TYPES.get(precision)) is not None and not _computes_in(network, getattr(module.DataType, wanted)):
         raise ModelLoadError(
-            f"{model}: precision {precision}: the model has no tensor of that type, and {library.title} computes in the "
-            f"model's own types; convert it with: python -m modelopt.onnx.autocast --onnx_path {model.name} "
+            f"{model}: precision {precision}: the model has no tensor of that type, and {library.title} computes in "
+            f"the model's own types; convert it with: python -m modelopt.onnx.autocast --onnx_path {model.name} "
             f"--low_precision_type {precision} --output_path CONVERTED.onnx"
         )
 
@@ -166,8 +166,8 @@ def _profiles(network: Any, request: BuildRequest) -> list[dict[str, Range]]:
     missing = [name for name in shape_tensors if name not in request.shape_values]
     if missing:
         raise ModelLoadError(
-            f"the input {missing[0]} is a shape tensor, whose values the plan is built for: expected options.shape_values "
-            f"to give them, such as {{{missing[0]}: [1, 224, 224]}}"
+            f"the input {missing[0]} is a shape tensor, whose values the plan is built for: expected "
+            f"options.shape_values to give them, such as {{{missing[0]}: [1, 224, 224]}}"
         )
     if not made and (shape_tensors or any(FREE in shape for shape in data.values())):
         made = [{}]

@@ -68,6 +68,6 @@ def _device_tensor(module: Any, engine: Any, name: str) -> DeviceTensor:
     layout = engine.get_tensor_format(name)
     if layout != module.TensorFormat.LINEAR:
         raise ModelLoadError(
-            f"the tensor {name} has the memory layout {layout.name}; expected LINEAR: build the plan without I/O formats"
+            f"the tensor {name} has the layout {layout.name}, expected LINEAR: build the plan without I/O formats"
         )
     return DeviceTensor(name, datatype, tuple(engine.get_tensor_shape(name)))

@@ -35,6 +35,4 @@ def holds_plan(path: Path) -> bool:
 
 def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
     files = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
-    return [
-        file for file in files if file.suffix in suffixes and not file.name.startswith(".") and file.is_file()
-    ]
+    return [file for file in files if file.suffix in suffixes and not file.name.startswith(".") and file.is_file()]

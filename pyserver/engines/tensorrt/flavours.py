@@ -1,8 +1,8 @@
 """The flavours of TensorRT: three packages with one Python interface.
 
-    tensorrt        builds and executes; a plan is for one version, and for one kind of GPU
-    tensorrt_rtx    builds without a GPU; a plan is finished, within seconds, on the GPU that executes it
-    tensorrt_lean   executes only; plans that `tensorrt` built to be version-compatible
+tensorrt        builds and executes; a plan is for one version, and for one kind of GPU
+tensorrt_rtx    builds without a GPU; a plan is finished, within seconds, on the GPU that executes it
+tensorrt_lean   executes only; plans that `tensorrt` built to be version-compatible
 """
 
 from __future__ import annotations
@@ -39,7 +39,19 @@ FLAVOURS = (
 
 
 class FlavourMissingError(ModelLoadError):
-    """A flavour cannot be imported."""
+    """A flavour cannot be imported; `installed`: though it is there."""
+
+    def __init__(self, flavour: Flavour, message: str, *, installed: bool) -> None:
+        super().__init__(message)
+        self.flavour = flavour
+        self.installed = installed
+
+
+class NoFlavourError(ModelLoadError):
+    """None of those that may do it can be imported."""
+
+    def __init__(self, tried: Sequence[FlavourMissingError]) -> None:
+        super().__init__(_none_is_installed(tried))
 
 
 def import_flavour(flavour: Flavour) -> ModuleType:
@@ -48,11 +60,12 @@ def import_flavour(flavour: Flavour) -> ModuleType:
         return importlib.import_module(flavour.name)
     except ModuleNotFoundError as error:
         if error.name == flavour.name:
-            raise FlavourMissingError(f"{flavour.name} is not installed: {flavour.how_to_install}") from None
-        raise FlavourMissingError(_broken(flavour, error)) from None
+            message = f"{flavour.name} is not installed: {flavour.how_to_install}"
+            raise FlavourMissingError(flavour, message, installed=False) from None
+        raise _broken(flavour, error) from None
     except Exception as error:
         # A package of hundreds of megabytes of libraries has many ways not to come up.
-        raise FlavourMissingError(_broken(flavour, error)) from None
+        raise _broken(flavour, error) from None
 
 
 def candidates(name: FlavourName | None, *, to_build: bool = False) -> Sequence[Flavour]:
@@ -64,16 +77,16 @@ def candidates(name: FlavourName | None, *, to_build: bool = False) -> Sequence[
     return able
 
 
-def none_is_installed(tried: Sequence[FlavourMissingError]) -> str:
-    """The sentence for where no flavour can be imported."""
+def _none_is_installed(tried: Sequence[FlavourMissingError]) -> str:
     if len(tried) == 1:
         return tried[0].message
-    broken = [error.message for error in tried if "is not installed" not in error.message]
+    broken = [error.message for error in tried if error.installed]
     if broken:
         return "; ".join(broken)
-    ways = ", or ".join(flavour.how_to_install for flavour in FLAVOURS)
-    return f"none of {', '.join(flavour.name for flavour in FLAVOURS)} is installed: {ways}"
+    ways = ", or ".join(error.flavour.how_to_install for error in tried)
+    return f"none of {', '.join(error.flavour.name for error in tried)} is installed: {ways}"
 
 
-def _broken(flavour: Flavour, error: Exception) -> str:
-    return one_line(f"{flavour.name} is installed, but cannot be imported: {type(error).__name__}: {error}", 500)
+def _broken(flavour: Flavour, error: Exception) -> FlavourMissingError:
+    message = f"{flavour.name} is installed, but cannot be imported: {type(error).__name__}: {error}"
+    return FlavourMissingError(flavour, one_line(message, 500), installed=True)

@@ -18,7 +18,7 @@ from pyserver.engines.tensorrt.building import CURRENT, BuildRequest, build_plan
 from pyserver.engines.tensorrt.contexts import Contexts
 from pyserver.engines.tensorrt.described import describe
 from pyserver.engines.tensorrt.files import ONNX_SUFFIX, find_model, holds_plan
-from pyserver.engines.tensorrt.flavours import FLAVOURS, FlavourMissingError, candidates, none_is_installed
+from pyserver.engines.tensorrt.flavours import FLAVOURS, Flavour, FlavourMissingError, NoFlavourError, candidates
 from pyserver.engines.tensorrt.library import Library
 from pyserver.engines.tensorrt.onnx_files import files_of
 from pyserver.engines.tensorrt.plan_cache import PlanCache, digest_of
@@ -56,7 +56,7 @@ class TensorRtLoader:
                 else:
                     found = self._deserialized(model, options, device)
                 return _record(found, config, options, context, device)
-            except FlavourMissingError as error:
+            except NoFlavourError as error:
                 raise ModelLoadError(f"{model.name} needs TensorRT: {error.message}") from None
             except ModelLoadError as error:
                 raise ModelLoadError(_named(model, error.message)) from None
@@ -66,50 +66,49 @@ class TensorRtLoader:
         return holds_plan(path)
 
     def version(self) -> str:
-        """Of every flavour that is installed. Raises FlavourMissingError."""
-        found, missing = [], []
-        for flavour in FLAVOURS:
-            try:
-                found.append(self.library(flavour.name).title)
-            except FlavourMissingError as error:
-                missing.append(error)
-        if not found:
-            raise FlavourMissingError(none_is_installed(missing))
-        return ", ".join(found)
+        """Of every flavour that is installed. Raises NoFlavourError."""
+        tried = [self._try_library(flavour) for flavour in FLAVOURS]
+        missing = [library for library in tried if isinstance(library, FlavourMissingError)]
+        if len(missing) == len(tried):
+            raise NoFlavourError(missing)
+        return ", ".join(library.title for library in tried if isinstance(library, Library))
 
-    def library(self, name: FlavourName) -> Library:
-        """Raises FlavourMissingError."""
+    def _library(self, flavour: Flavour) -> Library:
         with self._lock:
-            if name not in self._libraries:
-                flavour = next(flavour for flavour in FLAVOURS if flavour.name == name)
-                self._libraries[name] = Library(flavour)
-            return self._libraries[name]
+            if flavour.name not in self._libraries:
+                self._libraries[flavour.name] = Library(flavour)
+            return self._libraries[flavour.name]
 
     def builder(self, name: FlavourName | None) -> Library:
         """The flavour that builds: the one that is asked for, or the first that is installed. Raises ModelLoadError."""
         missing = []
         for flavour in candidates(name, to_build=True):
-            try:
-                return self.library(flavour.name)
-            except FlavourMissingError as error:
-                missing.append(error)
-        raise FlavourMissingError(none_is_installed(missing))
+            library = self._try_library(flavour)
+            if isinstance(library, Library):
+                return library
+            missing.append(library)
+        raise NoFlavourError(missing)
+
+    def _try_library(self, flavour: Flavour) -> Library | FlavourMissingError:
+        try:
+            return self._library(flavour)
+        except FlavourMissingError as error:
+            return error
 
     def _deserialized(self, model: Path, options: TensorRtOptions, device: _core.CudaDevice) -> _Deserialized:
         plan = model.read_bytes()
         missing, refused = [], []
         for flavour in candidates(options.flavour):
-            try:
-                library = self.library(flavour.name)
-            except FlavourMissingError as error:
-                missing.append(error)
+            library = self._try_library(flavour)
+            if not isinstance(library, Library):
+                missing.append(library)
                 continue
             try:
                 return _Deserialized(library, deserialize(library, plan, device))
             except ModelLoadError as error:
                 refused.append(error.message)
         if not refused:
-            raise FlavourMissingError(none_is_installed(missing))
+            raise NoFlavourError(missing)
         raise ModelLoadError("; ".join(refused))
 
     def _built(
@@ -179,9 +178,7 @@ def describe_build(
         "compute_capability": f"{major}.{minor}",
         "precision": request.precision,
         "max_batch_size": request.max_batch_size,
-        "profiles": [
-            {name: shapes.model_dump() for name, shapes in profile.items()} for profile in request.profiles
-        ],
+        "profiles": [{name: shapes.model_dump() for name, shapes in profile.items()} for profile in request.profiles],
         "shape_values": {name: list(values) for name, values in request.shape_values.items()},
         "workspace_mib": request.workspace_mib,
         "optimization_level": request.optimization_level,
@@ -196,11 +193,12 @@ def _record(
     device: _core.CudaDevice,
 ) -> _core.Engine:
     library, engine = found
+    if context.core is None:
+        raise ModelLoadError("TensorRT executes models for a server only: there is no core to load this one into")
     described = describe(library.module, engine)
     served = serve(described, config, options.buckets)
     contexts = Contexts(library, engine, described, device)
     recorder = Recorder(library.module, described, served, contexts, options.strict_graphs)
-    assert context.core is not None, "a model on a GPU is loaded into a server's core"
     context.core.use_device(device)
     return recorder.record(partial(_make_builder, context.core, device, served, config, options))
 

@@ -22,14 +22,14 @@ class LaneOutput:
                 module.IOutputAllocator.__init__(self)
 
             def reallocate_output_async(
-                self, tensor_name: str, memory: int, size: int, alignment: int, stream: int
+                self, _name: str, _memory: int, size: int, _alignment: int, _stream: int
             ) -> int:
                 return output.address_for(size)
 
-            def reallocate_output(self, tensor_name: str, memory: int, size: int, alignment: int) -> int:
+            def reallocate_output(self, _name: str, _memory: int, size: int, _alignment: int) -> int:
                 return output.address_for(size)
 
-            def notify_shape(self, tensor_name: str, shape: Any) -> None:
+            def notify_shape(self, _name: str, shape: Any) -> None:
                 output.shape = tuple(shape)
 
         return _Allocator()

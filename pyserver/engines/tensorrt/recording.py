@@ -1,4 +1,4 @@
-"""A deserialized engine → the core's engine: a graph for every lane, batch size and shape, or what executes without one."""
+"""A deserialized engine → the core's engine: a graph for every lane, batch size and shape, or what goes without."""
 
 from __future__ import annotations
 

@@ -9,14 +9,19 @@ from pyserver.engines.tensorrt.library import Library
 from pyserver.errors import one_line
 
 _VERSION = re.compile(
-    r"not compatible with this version of TensorRT.*?expecting (?:library )?version ([\w.]+),? got (?:version )?([\w.]+)",
+    r"not compatible with this version of TensorRT"
+    r".*?expecting (?:library )?version ([\w.]+),? got (?:version )?([\w.]+)",
     re.IGNORECASE,
 )
-_RTX_VERSION = re.compile(r"created with TensorRT-RTX version ([\w.]+), but the current runtime is TensorRT-RTX version ([\w.]+)")
+_RTX_VERSION = re.compile(
+    r"created with TensorRT-RTX version ([\w.]+), but the current runtime is TensorRT-RTX version ([\w.]+)"
+)
 _DEVICE = re.compile(r"incompatible device, expecting compute ([\d.]+),? got compute ([\d.]+)", re.IGNORECASE)
-_NOT_A_PLAN = re.compile(r"magic ?tag|stdArchiveReader|stdArchiveReaderInitCommon|serialization assertion", re.IGNORECASE)
+_NOT_A_PLAN = re.compile(r"magic ?tag|stdArchiveReader|serialization assertion", re.IGNORECASE)
 _MEMORY = re.compile(r"out ?of ?memory|cudaErrorMemoryAllocation|OutOfMemory", re.IGNORECASE)
-_DRIVER = re.compile(r"driver version is insufficient|no CUDA-capable device|CUDA initialization failure", re.IGNORECASE)
+_DRIVER = re.compile(
+    r"driver version is insufficient|no CUDA-capable device|CUDA initialization failure", re.IGNORECASE
+)
 
 
 def why_not_read(library: Library, told: Sequence[str], free_bytes: int | None = None) -> str:
@@ -62,6 +67,11 @@ def why_not_built(library: Library, told: Sequence[str]) -> str:
     """Why no plan could be built."""
     if _MEMORY.search(" ".join(told)):
         return f"{library.title} runs out of memory: give it less (workspace_mib), or smaller max shapes ({said(told)})"
+    if _DRIVER.search(" ".join(told)):
+        return (
+            f"{library.title} finds no NVIDIA GPU to build for here: name the compute capabilities that the plan is "
+            f"for, such as --compute-capability 8.9, or none ({said(told)})"
+        )
     return f"{library.title} cannot build a plan: {said(told)}"
 
 

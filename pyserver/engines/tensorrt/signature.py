@@ -1,4 +1,4 @@
-"""An engine of TensorRT and a model.yaml → what is served: tensors, batches, and the shapes that graphs are captured for.
+"""An engine of TensorRT and a model.yaml → what is served: tensors, batches, and the shapes that are captured.
 
 Shapes in an engine are complete; in a signature, they are without the batch dimension where the model batches.
 """
@@ -148,7 +148,10 @@ def _fits(inputs: Sequence[DeviceTensor], shapes: RowShapes) -> bool:
 def _check_buckets(engine: DescribedEngine, served: Served) -> None:
     for rows in served.buckets:
         for shapes in served.captured:
-            if rows <= served.max_batch_size and profile_for(engine.profiles, served.input_shapes(rows, shapes)) is None:
+            if (
+                rows <= served.max_batch_size
+                and profile_for(engine.profiles, served.input_shapes(rows, shapes)) is None
+            ):
                 raise ModelLoadError(
                     f"options.buckets: no optimization profile of the plan takes {rows} rows of "
                     f"{dict(shapes) or 'its inputs'}"
