@@ -17,9 +17,7 @@ from pyserver.engines.tensorrt.onnx_files import files_of
 from pyserver.engines.tensorrt.plan_cache import PLAN, PlanCache, digest_of
 from pyserver.errors import ModelLoadError
 
-NO_DEVICE: Any = SimpleNamespace(
-    memory=lambda: (0, 0), info=SimpleNamespace(name="none", compute_capability=(8, 9))
-)
+NO_DEVICE: Any = SimpleNamespace(memory=lambda: (0, 0), info=SimpleNamespace(name="none", compute_capability=(8, 9)))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +49,7 @@ def test_a_plan_is_built_once_and_then_taken_from_the_cache(library: Library, tm
 
 def test_without_a_gpu_a_plan_is_not_read_and_the_driver_is_named(library: Library, tmp_path: Path) -> None:
     plan = plan_of(library, onnx_models.relu(tmp_path / "relu.onnx"))
-    with pytest.raises(ModelLoadError, match="cannot use the NVIDIA driver here .*: install a newer driver"):
+    with pytest.raises(ModelLoadError, match=r"cannot use the NVIDIA driver here .*: install a newer driver"):
         deserialize(library, plan, NO_DEVICE)
 
 
@@ -63,7 +61,7 @@ def test_what_is_no_plan_is_told(library: Library, content: bytes) -> None:
 
 def test_a_plan_that_is_cut_off_is_told(library: Library, tmp_path: Path) -> None:
     plan = plan_of(library, onnx_models.relu(tmp_path / "relu.onnx"))
-    with pytest.raises(ModelLoadError, match="is no plan of tensorrt_rtx .*, or it is damaged"):
+    with pytest.raises(ModelLoadError, match=r"is no plan of tensorrt_rtx .*, or it is damaged"):
         deserialize(library, plan[: len(plan) // 2], NO_DEVICE)
 
 
