@@ -354,6 +354,24 @@ class CudaDevice:
     def memory(self) -> tuple[int, int]:
         """Bytes: free, total. Raises StatusError."""
 
+    def current(self) -> CurrentCudaDevice:
+        """A context manager: meanwhile, other libraries use this device on this thread. Entering raises StatusError."""
+
+class CurrentCudaDevice:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exception: object) -> None: ...
+
+class CudaMemory:
+    """A block of device memory, given back with its object: nothing that uses it may be running then."""
+
+    def __init__(self, device: CudaDevice, bytes: int) -> None:  # noqa: A002 (what it is)
+        """Raises StatusError; RESOURCE_EXHAUSTED says what is free."""
+
+    @property
+    def address(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
 class KernelCompiler:
     """NVIDIA's compiler of CUDA C++ (NVRTC), and the kernels that it has compiled before. Thread-safe."""
 

@@ -59,8 +59,9 @@ pybind11::tuple to_tuple(const Shape& shape);
 Shape to_shape(const std::vector<std::int64_t>& dimensions);
 
 void bind_core(pybind11::module_& module);
-void bind_cuda(pybind11::module_& module);        // after bind_core
-void bind_cuda_graph(pybind11::module_& module);  // after bind_cuda
+void bind_cuda(pybind11::module_& module);         // after bind_core
+void bind_cuda_graph(pybind11::module_& module);   // after bind_cuda
+void bind_cuda_memory(pybind11::module_& module);  // after bind_cuda
 void bind_engines(pybind11::module_& module);
 void bind_function(pybind11::module_& module);
 void bind_kernels(pybind11::module_& module);  // after bind_cuda

@@ -45,6 +45,7 @@ PYBIND11_MODULE(_core, module) {
   bind_cuda(module);
   bind_kernels(module);
   bind_cuda_graph(module);
+  bind_cuda_memory(module);
   bind_runtime(module);
   bind_transport(module);
   bind_loadgen(module);

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pyserver.cli import bench, doctor, inspect, predict, serve, status
+from pyserver.cli import bench, build, doctor, inspect, predict, serve, status
 from pyserver.cli.exit_codes import EPILOG, FAILURE, INTERRUPTED, OK, USAGE, exit_code_of
 from pyserver.errors import PyserverError, one_line
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, status, predict, bench, inspect, doctor):
+for command in (serve, status, predict, bench, inspect, build, doctor):
     command.register(app)
 
 

@@ -185,7 +185,7 @@ def _unique_names(tensors: list[TensorConfig]) -> list[TensorConfig]:
 class ModelConfig(ModelOptions):
     """A model.yaml. What is left out comes from the model's own files."""
 
-    engine: Literal["openvino", "torch", "onnxruntime", "identity"] | None = Field(
+    engine: Literal["openvino", "tensorrt", "torch", "onnxruntime", "identity"] | None = Field(
         default=None, description="What executes the model. Default: the engine that reads its files."
     )
     max_batch_size: int | None = Field(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pyserver import _core
 from pyserver.config.schema import ModelConfig
-from pyserver.engines import identity, onnxruntime, openvino, torch
+from pyserver.engines import identity, onnxruntime, openvino, tensorrt, torch
 from pyserver.engines.loading import LoadContext, Loader
 from pyserver.errors import ModelLoadError, PyserverError, one_line
 
@@ -16,6 +16,7 @@ __all__ = ["ENGINES", "EngineReport", "LoadContext", "detect", "engine_report", 
 
 ENGINES: Mapping[str, Loader] = {
     "openvino": openvino.LOADER,
+    "tensorrt": tensorrt.LOADER,
     "torch": torch.LOADER,
     "onnxruntime": onnxruntime.LOADER,
     "identity": identity.LOADER,
@@ -36,8 +37,9 @@ def detect(path: Path) -> str:
         if loader.reads(path):
             return name
     raise ModelLoadError(
-        f"{path}: expected a model file, found none; openvino reads {openvino.FILE_KINDS}, torch reads "
-        f"{torch.FILE_KINDS}, and an identity model needs a model.yaml with engine: identity"
+        f"{path}: expected a model file, found none; openvino reads {openvino.FILE_KINDS}, tensorrt "
+        f"{tensorrt.FILE_KINDS}, torch {torch.FILE_KINDS}, and an identity model needs a model.yaml with engine: "
+        "identity"
     )
 
 
@@ -57,7 +59,12 @@ def inspect_model(path: Path) -> _core.ModelSignature:
     """
     if not path.exists():
         raise ModelLoadError(f"{path}: no such file or folder")
-    if detect(path) != "openvino":
+    engine = detect(path)
+    if engine == "tensorrt":
+        raise ModelLoadError(
+            f"{path}: a plan can only be read on the GPU that it was built for: serve it, and ask pyserver status"
+        )
+    if engine != "openvino":
         return load_engine(path, ModelConfig(), LoadContext(threads=1)).signature
     try:
         return _core.inspect_openvino_model(str(openvino.find_model(path)))

@@ -1,0 +1,88 @@
+"""The double of the CUDA driver, by ctypes: what a TensorRT would call of CUDA."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+READ, WRITE = 1, 2
+_OUT_OF_MEMORY = 2
+_NO_CAPTURE = 0
+
+
+class CudaError(Exception):
+    """A call of the driver that failed."""
+
+    def __init__(self, function: str, code: int) -> None:
+        self.code = code
+        super().__init__(f"{function}: CUDA error {code}")
+
+    @property
+    def out_of_memory(self) -> bool:
+        return self.code == _OUT_OF_MEMORY
+
+
+class _Access(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_uint64), ("bytes", ctypes.c_size_t), ("kind", ctypes.c_int)]
+
+
+@dataclass(frozen=True)
+class Access:
+    address: int
+    size: int
+    kind: int
+
+
+class Driver:
+    """Needs a current context, as every call of the driver does."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL("libcuda.so.1")
+
+    def compute_capability(self) -> str:
+        device = ctypes.c_int()
+        self._call("cuCtxGetDevice", ctypes.byref(device))
+        major, minor = ctypes.c_int(), ctypes.c_int()
+        self._call("cuDeviceGetAttribute", ctypes.byref(major), ctypes.c_int(75), device)
+        self._call("cuDeviceGetAttribute", ctypes.byref(minor), ctypes.c_int(76), device)
+        return f"{major.value}.{minor.value}"
+
+    def take(self, size: int) -> int:
+        address = ctypes.c_uint64()
+        self._call("cuMemAlloc_v2", ctypes.byref(address), ctypes.c_size_t(size))
+        return address.value
+
+    def give_back(self, address: int) -> None:
+        self._call("cuMemFree_v2", ctypes.c_uint64(address))
+
+    def is_capturing(self, stream: int) -> bool:
+        status = ctypes.c_int()
+        self._call("cuStreamIsCapturing", ctypes.c_void_p(stream), ctypes.byref(status))
+        return status.value != _NO_CAPTURE
+
+    def launch(self, stream: int, op: str, arguments: bytes, accesses: Sequence[Access]) -> None:
+        ranges = (_Access * len(accesses))(*[(access.address, access.size, access.kind) for access in accesses])
+        self._call(
+            "fakeLaunchNamed",
+            ctypes.c_void_p(stream),
+            op.encode(),
+            arguments,
+            ctypes.c_size_t(len(arguments)),
+            ranges,
+            ctypes.c_size_t(len(accesses)),
+        )
+
+    def read(self, stream: int, address: int, size: int) -> bytes:
+        """Waits for the stream: no graph can hold that."""
+        target = ctypes.create_string_buffer(size)
+        self._call(
+            "cuMemcpyDtoHAsync_v2", target, ctypes.c_uint64(address), ctypes.c_size_t(size), ctypes.c_void_p(stream)
+        )
+        self._call("cuStreamSynchronize", ctypes.c_void_p(stream))
+        return target.raw
+
+    def _call(self, function: str, *arguments: object) -> None:
+        code = getattr(self._library, function)(*arguments)
+        if code != 0:
+            raise CudaError(function, code)
