@@ -38,7 +38,9 @@ class Server:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
-        self._core = _core.Core(max_request_memory_bytes=settings.max_request_memory_bytes)
+        self._core = _core.Core(
+            max_request_memory_bytes=settings.max_request_memory_bytes, allow_client_shm=settings.allow_client_shm
+        )
         self._repository = ModelRepository(
             settings, self._core, cpu_budget(), log=logging.getLogger("pyserver.repository")
         )
@@ -48,7 +50,7 @@ class Server:
         self._health = health.HealthServicer(self._repository, self._changes, (*SERVICES, reflection.SERVICE))
         self._transport = make_transport(settings, self._core, logging.getLogger("pyserver.requests"))
         add_infer_methods(self._transport)
-        add_open_inference(self._transport, self._repository)
+        add_open_inference(self._transport, self._repository, self._core.regions)
         add_model_status(self._transport, self._repository, self._changes)
         self._health.register(self._transport)
         add_reflection(self._transport, SERVICES)

@@ -10,20 +10,25 @@
 #include "server/infer_service.h"
 #include "server/model_table.h"
 #include "server/server_state.h"
+#include "shared_memory/region_table.h"
 
 namespace pyserver {
 
 // Members are destroyed from the last to the first: whatever uses another stands behind it.
 struct Core {
-  explicit Core(BufferPoolLimits limits) : pool(BufferPool::create(allocator, limits)) {}
+  Core(BufferPoolLimits limits, bool allow_client_shm)
+      : pool(BufferPool::create(allocator, limits)),
+        regions(allow_client_shm ? std::make_unique<RegionTable>() : nullptr) {}
 
   SteadyClock clock;
   HostAllocator allocator;
   std::shared_ptr<BufferPool> pool;
   CompletionQueue completions;
+  // Clients' shared memory; null where they must not use any.
+  std::unique_ptr<RegionTable> regions;
   ModelTable models;
   ServerState state;
-  InferService service{models, *pool, clock};
+  InferService service{models, *pool, clock, regions.get()};
 };
 
 // pyserver._core.ModelRuntime. A runtime must be stopped before it goes; Python may forget to.
