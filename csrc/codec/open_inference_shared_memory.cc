@@ -89,6 +89,7 @@ Status read_shared_input(const SharedPlace& place, BufferPool& pool, Request& re
     if (walks) return invalid_argument("expected BYTES in system shared memory, got CUDA shared memory");
     tensor.device = begin->device;
     tensor.device_address = begin->address + place.offset;
+    tensor.bytes = {static_cast<const std::byte*>(nullptr), place.byte_size};
     request.regions.push_back(place.region);
     return {};
   }

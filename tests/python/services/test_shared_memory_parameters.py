@@ -69,7 +69,7 @@ NUMBERS = st.one_of(
     st.just(True),
     st.none(),
 )
-PARAMETERS = st.fixed_dictionaries(
+ANYTHING = st.fixed_dictionaries(
     {},
     optional={
         "shared_memory_region": st.one_of(st.just("r"), st.sampled_from(["", "R", "r\n", 7, None])),
@@ -77,6 +77,12 @@ PARAMETERS = st.fixed_dictionaries(
         "shared_memory_offset": NUMBERS,
     },
 )
+LENGTHS = st.sampled_from([0, 1, 4, 8, SIZE])
+WELL_FORMED = st.fixed_dictionaries(
+    {"shared_memory_region": st.just("r"), "shared_memory_byte_size": LENGTHS},
+    optional={"shared_memory_offset": st.sampled_from([0, 1, 8, SIZE - 8, "0", "8"])},
+)
+PARAMETERS = st.one_of(WELL_FORMED, ANYTHING)
 
 
 def place(parameters: dict[str, object]) -> tuple[int, int] | None:
@@ -88,7 +94,7 @@ def place(parameters: dict[str, object]) -> tuple[int, int] | None:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(given_input=PARAMETERS, given_output=PARAMETERS, length=st.sampled_from([0, 1, 4, 8, SIZE]))
+@given(given_input=PARAMETERS, given_output=PARAMETERS, length=LENGTHS)
 def test_every_request_is_answered_by_the_rules(
     shared: tuple[Any, SharedMemory], given_input: dict[str, object], given_output: dict[str, object], length: int
 ) -> None:
