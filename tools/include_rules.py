@@ -33,6 +33,11 @@ OWNED_HEADERS = (
         ("image",),
         "encoded pictures are known to the picture decoders only",
     ),
+    (
+        re.compile(r"cuda(Typedefs)?\.h$"),
+        ("cuda",),
+        "the driver's header comes with csrc/cuda's own: everyone else includes those",
+    ),
     (re.compile(r"openvino/"), ("engines/openvino", "tokenizer"), "OpenVINO is known to its engine and tokenizer only"),
 )
 

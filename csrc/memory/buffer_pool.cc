@@ -25,11 +25,7 @@ std::shared_ptr<BufferPool> BufferPool::create(Allocator& allocator, BufferPoolL
   return std::shared_ptr<BufferPool>(new BufferPool(allocator, limits));
 }
 
-BufferPool::~BufferPool() {
-  for (int index = 0; index < kClasses; ++index) {
-    for (std::byte* block : idle_[index]) allocator_.release(block, std::size_t{1} << (index + kSmallestClass));
-  }
-}
+BufferPool::~BufferPool() { drop_idle(); }
 
 Result<Buffer> BufferPool::take(std::size_t size) {
   const int exponent = std::max(exponent_for(size), kSmallestClass);
@@ -83,6 +79,19 @@ void BufferPool::give_back(std::byte* block, std::size_t capacity) noexcept {
     }
   }
   allocator_.release(block, capacity);
+}
+
+void BufferPool::drop_idle() noexcept {
+  std::array<std::vector<std::byte*>, kClasses> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    dropped.swap(idle_);
+    stats_.idle_bytes = 0;
+  }
+  // Outside the lock: to give page-locked memory back takes its time.
+  for (int index = 0; index < kClasses; ++index) {
+    for (std::byte* block : dropped[index]) allocator_.release(block, std::size_t{1} << (index + kSmallestClass));
+  }
 }
 
 BufferPoolStats BufferPool::stats() const {

@@ -93,6 +93,9 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   // allocator has no memory.
   Result<Buffer> take(std::size_t size);
 
+  // Gives the free blocks back to the allocator: for when it has begun to give another kind of memory.
+  void drop_idle() noexcept;
+
   BufferPoolStats stats() const;
   const BufferPoolLimits& limits() const noexcept { return limits_; }
 

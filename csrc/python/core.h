@@ -10,6 +10,7 @@
 #include "server/infer_service.h"
 #include "server/model_table.h"
 #include "server/server_state.h"
+#include "shared_memory/cuda/cuda_importer.h"
 #include "shared_memory/region_table.h"
 
 namespace pyserver {
@@ -18,12 +19,15 @@ namespace pyserver {
 struct Core {
   Core(BufferPoolLimits limits, bool allow_client_shm)
       : pool(BufferPool::create(allocator, limits)),
-        regions(allow_client_shm ? std::make_unique<RegionTable>() : nullptr) {}
+        importer(allow_client_shm ? make_cuda_importer() : nullptr),
+        regions(allow_client_shm ? std::make_unique<RegionTable>(importer.get()) : nullptr) {}
 
   SteadyClock clock;
   HostAllocator allocator;
   std::shared_ptr<BufferPool> pool;
   CompletionQueue completions;
+  // Opens clients' CUDA memory; null where there is no GPU, or no need.
+  std::unique_ptr<DeviceMemoryImporter> importer;
   // Clients' shared memory; null where they must not use any.
   std::unique_ptr<RegionTable> regions;
   ModelTable models;

@@ -51,4 +51,9 @@ Result<std::shared_ptr<const Region>> CudaImporter::open(std::span<const std::by
   return std::shared_ptr<const Region>(std::make_shared<CudaRegion>(*std::move(memory), *std::move(stream)));
 }
 
+std::unique_ptr<DeviceMemoryImporter> make_cuda_importer() {
+  auto driver = cuda::Driver::open();
+  return driver.ok() ? std::make_unique<CudaImporter>(*std::move(driver)) : nullptr;
+}
+
 }  // namespace pyserver

@@ -19,4 +19,7 @@ class CudaImporter final : public DeviceMemoryImporter {
   const std::shared_ptr<const cuda::Driver> driver_;
 };
 
+// With the machine's driver; null where no GPU can be used.
+std::unique_ptr<DeviceMemoryImporter> make_cuda_importer();
+
 }  // namespace pyserver
