@@ -267,6 +267,41 @@ class BufferPoolStats:
     allocated: Final[int]
     refused: Final[int]
 
+class SystemRegionStatus:
+    name: Final[str]
+    key: Final[str]
+    offset: Final[int]
+    byte_size: Final[int]
+
+class CudaRegionStatus:
+    name: Final[str]
+    device_id: Final[int]
+    byte_size: Final[int]
+
+class RegionTable:
+    """The memory that clients share with the server, by name: csrc/shared_memory/region_table.h.
+
+    Thread-safe. Every method raises StatusError with a sentence. What may block releases the GIL.
+    """
+
+    @property
+    def has_gpus(self) -> bool:
+        """Whether CUDA shared memory can be registered."""
+
+    def register_system(self, name: str, key: str, offset: int, byte_size: int) -> None: ...
+    def register_cuda(self, name: str, raw_handle: bytes, device_id: int, byte_size: int) -> None: ...
+    def unregister_system(self, name: str) -> None:
+        """Empty: all. One that is not there is no error."""
+
+    def unregister_cuda(self, name: str) -> None:
+        """Likewise."""
+
+    def system_regions(self, name: str) -> list[SystemRegionStatus]:
+        """Empty: all. One that is not there is NOT_FOUND."""
+
+    def cuda_regions(self, name: str) -> list[CudaRegionStatus]:
+        """Likewise."""
+
 class Core:
     """What all models share: the table of models, the pool of buffers, and the way back of finished calls.
 
@@ -280,7 +315,12 @@ class Core:
         max_request_memory_bytes: int = ...,
         max_idle_memory_bytes: int = ...,
         max_pinned_memory_bytes: int = ...,
+        allow_client_shm: bool = False,
     ) -> None: ...
+    @property
+    def regions(self) -> RegionTable | None:
+        """Clients' shared memory; None where `allow_client_shm` is not set: then requests must not name any."""
+
     def publish(self, model: str, versions: Mapping[int, ModelRuntime | str], default_version: int) -> None:
         """Replaces all that is known of `model` at once. A version maps to its runtime or to why it does not serve.
 

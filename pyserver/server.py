@@ -41,6 +41,7 @@ class Server:
         self._core = _core.Core(
             max_request_memory_bytes=settings.max_request_memory_bytes,
             max_pinned_memory_bytes=settings.max_pinned_memory_bytes,
+            allow_client_shm=settings.allow_client_shm,
         )
         self._repository = ModelRepository(
             settings, self._core, cpu_budget(), log=logging.getLogger("pyserver.repository")
@@ -51,7 +52,7 @@ class Server:
         self._health = health.HealthServicer(self._repository, self._changes, (*SERVICES, reflection.SERVICE))
         self._transport = make_transport(settings, self._core, logging.getLogger("pyserver.requests"))
         add_infer_methods(self._transport)
-        add_open_inference(self._transport, self._repository)
+        add_open_inference(self._transport, self._repository, self._core.regions)
         add_model_status(self._transport, self._repository, self._changes)
         self._health.register(self._transport)
         add_reflection(self._transport, SERVICES)

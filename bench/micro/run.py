@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "dev"
-NAMES = ("infer_cost",)
+NAMES = ("infer_cost", "shared_memory_cost")
 
 
 def main(wanted: list[str]) -> int:

@@ -5,6 +5,7 @@
 #include "codec/open_inference_codec.h"
 #include "codec/open_inference_contents.h"
 #include "codec/open_inference_parameters.h"
+#include "codec/open_inference_shared_memory.h"
 #include "codec/request_decoding.h"
 #include "codec/wire_reader.h"
 
@@ -19,19 +20,14 @@ constexpr std::uint32_t kName = 1, kDatatype = 2, kShape = 3, kInputParameters =
 // InferRequestedOutputTensor
 constexpr std::uint32_t kOutputParameters = 2;
 
-constexpr std::string_view kSharedMemory = "shared_memory_region";
 constexpr std::string_view kClassification = "classification";
-
-Status refuse_shared_memory() {
-  return unimplemented(
-      "parameter 'shared_memory_region': shared memory is not implemented; tensors travel in the messages");
-}
 
 // Reads the message twice: first what stands at its top, so that errors can name the model and the containers get their
 // size at once; then the tensors.
 class ModelInferDecoder {
  public:
-  ModelInferDecoder(TimePoint now, BufferPool& pool, Request& request) : now_(now), pool_(pool), request_(request) {}
+  ModelInferDecoder(TimePoint now, BufferPool& pool, Request& request, const RegionTable* regions)
+      : now_(now), pool_(pool), request_(request), regions_(regions) {}
 
   Status decode(const WireReader& message);
 
@@ -39,20 +35,33 @@ class ModelInferDecoder {
   Status read_top(WireReader message);
   Status read_version();
   Status read_tensors(WireReader message);
-  Status read_input(WireReader message, TensorView& tensor);
+  Status read_input(WireReader message, std::size_t index);
   Status read_input_fields(WireReader& message, TensorView& tensor);
   Status read_output(WireReader message);
+  Status want_classes(const std::optional<ParameterValue>& classification);
+  Status want_in_shared_memory(const SharedMemoryParameters& shared);
+  Status wrong_raw_contents() const;
+  Status check_raw_contents(WireReader message);
+  Status read_shared_inputs();
+  bool in_shared_memory(std::size_t input) const noexcept {
+    return !input_places_.empty() && input_places_[input].region != nullptr;
+  }
 
   const TimePoint now_;
   BufferPool& pool_;
   Request& request_;
+  const RegionTable* const regions_;
   std::string_view version_;
   RequestParameters parameters_;
   std::size_t inputs_ = 0;
   std::size_t outputs_ = 0;
   std::size_t raw_contents_ = 0;
-  // The typed contents of the input that is being read.
+  // Of the input that is being read.
   TypedContents typed_{&request_.arena};
+  SharedMemoryParameters shared_;
+  // One for each input, as request.output_places; empty where none lies in shared memory.
+  std::pmr::vector<SharedPlace> input_places_{&request_.arena};
+  std::size_t shared_inputs_ = 0;
 };
 
 Status ModelInferDecoder::decode(const WireReader& message) {
@@ -61,21 +70,53 @@ Status ModelInferDecoder::decode(const WireReader& message) {
   PYSERVER_RETURN_IF_ERROR(read_version());
   PYSERVER_RETURN_IF_ERROR(parameters_.apply(now_, request_));
   PYSERVER_RETURN_IF_ERROR(check_tensor_counts(inputs_, outputs_));
-  if (raw_contents_ != 0 && raw_contents_ != inputs_) {
-    return invalid_argument(
-        concat("expected ", inputs_, " raw_input_contents, one for each input, got ", raw_contents_));
-  }
+  if (raw_contents_ > inputs_) return wrong_raw_contents();
   request_.inputs.resize(inputs_);
   request_.wanted_outputs.reserve(outputs_);
-  request_.wants_typed_contents = inputs_ != 0 && raw_contents_ == 0;
   PYSERVER_RETURN_IF_ERROR(read_tensors(message));
-  if (raw_contents_ != 0) {
-    for (const TensorView& tensor : request_.inputs) {
-      if (Status status = check_contents(tensor); !status.ok()) return about_input(tensor.name, status);
+  request_.wants_typed_contents = shared_inputs_ < inputs_ && raw_contents_ == 0;
+  if (raw_contents_ != 0) PYSERVER_RETURN_IF_ERROR(check_raw_contents(message));
+  PYSERVER_RETURN_IF_ERROR(check_inputs_differ(request_.inputs));
+  PYSERVER_RETURN_IF_ERROR(check_outputs_differ(request_.wanted_outputs));
+  return shared_inputs_ == 0 ? Status() : read_shared_inputs();
+}
+
+Status ModelInferDecoder::wrong_raw_contents() const {
+  return invalid_argument(concat("expected ", inputs_ - shared_inputs_, " raw_input_contents, one for each input",
+                                 shared_inputs_ == 0 ? "" : " that is not in shared memory", ", got ", raw_contents_));
+}
+
+// read_tensors() has given them to the inputs in order; inputs in shared memory have none.
+Status ModelInferDecoder::check_raw_contents(WireReader message) {
+  if (raw_contents_ != inputs_ - shared_inputs_) return wrong_raw_contents();
+  if (shared_inputs_ != 0) {
+    std::size_t input = 0;
+    WireField field;
+    while (message.next(field)) {
+      if (field.tag != bytes_tag(kRawContents)) continue;
+      while (in_shared_memory(input)) ++input;
+      request_.inputs[input++].bytes = field.bytes;
     }
   }
-  PYSERVER_RETURN_IF_ERROR(check_inputs_differ(request_.inputs));
-  return check_outputs_differ(request_.wanted_outputs);
+  for (std::size_t index = 0; index < inputs_; ++index) {
+    const TensorView& tensor = request_.inputs[index];
+    if (in_shared_memory(index)) continue;
+    if (Status status = check_contents(tensor); !status.ok()) return about_input(tensor.name, status);
+  }
+  return {};
+}
+
+// Last of all: what can be refused without copying is.
+Status ModelInferDecoder::read_shared_inputs() {
+  for (std::size_t index = 0; index < inputs_; ++index) {
+    if (!in_shared_memory(index)) continue;
+    TensorView& tensor = request_.inputs[index];
+    tensor.bytes = {};
+    if (Status status = read_shared_input(input_places_[index], pool_, request_, tensor); !status.ok()) {
+      return about_input(tensor.name, status);
+    }
+  }
+  return {};
 }
 
 Status ModelInferDecoder::read_top(WireReader message) {
@@ -111,9 +152,9 @@ Status ModelInferDecoder::read_tensors(WireReader message) {
   WireField field;
   while (message.next(field)) {
     if (field.tag == bytes_tag(kInputs)) {
-      TensorView& tensor = request_.inputs[input++];
-      if (Status status = read_input(WireReader(field, message), tensor); !status.ok()) {
-        return about_input(tensor.name, status);
+      const std::size_t index = input++;
+      if (Status status = read_input(WireReader(field, message), index); !status.ok()) {
+        return about_input(request_.inputs[index].name, status);
       }
     } else if (field.tag == bytes_tag(kOutputs)) {
       PYSERVER_RETURN_IF_ERROR(read_output(WireReader(field, message)));
@@ -127,7 +168,6 @@ Status ModelInferDecoder::read_tensors(WireReader message) {
 Status ModelInferDecoder::read_input_fields(WireReader& message, TensorView& tensor) {
   ShapeFields shape;
   std::string_view datatype_name;
-  bool in_shared_memory = false;
   Parameter parameter;
   WireField field;
   while (message.next(field)) {
@@ -138,23 +178,33 @@ Status ModelInferDecoder::read_input_fields(WireReader& message, TensorView& ten
       case bytes_tag(kShape): shape.add(message, field); break;
       case bytes_tag(kInputParameters):
         PYSERVER_RETURN_IF_ERROR(read_parameter(WireReader(field, message), parameter));
-        in_shared_memory |= parameter.key == kSharedMemory;
+        shared_.add(parameter);
         break;
       case bytes_tag(kContents): PYSERVER_RETURN_IF_ERROR(typed_.add(WireReader(field, message))); break;
       default: break;
     }
   }
   PYSERVER_RETURN_IF_ERROR(message.status());
-  if (in_shared_memory) return refuse_shared_memory();
   const auto datatype = datatype_from_name(datatype_name);
   if (!datatype) return invalid_argument(concat("expected a datatype such as 'FP32', got ", quoted(datatype_name)));
   tensor.datatype = *datatype;
   return shape.finish(tensor.shape);
 }
 
-Status ModelInferDecoder::read_input(WireReader message, TensorView& tensor) {
+Status ModelInferDecoder::read_input(WireReader message, std::size_t index) {
+  TensorView& tensor = request_.inputs[index];
   typed_.clear();
+  shared_ = {};
   PYSERVER_RETURN_IF_ERROR(read_input_fields(message, tensor));
+  if (shared_.present()) {
+    Result<SharedPlace> place = shared_.find(regions_);
+    if (!place.ok()) return std::move(place).status();
+    if (!typed_.empty()) return invalid_argument("expected contents either in shared memory or typed, got both");
+    input_places_.resize(inputs_);
+    input_places_[index] = *std::move(place);
+    ++shared_inputs_;
+    return {};
+  }
   if (raw_contents_ == 0) return typed_.convert(pool_, request_, tensor);
   if (typed_.empty()) return {};
   return invalid_argument("expected contents either in raw_input_contents or typed, got both raw and typed contents");
@@ -162,8 +212,8 @@ Status ModelInferDecoder::read_input(WireReader message, TensorView& tensor) {
 
 Status ModelInferDecoder::read_output(WireReader message) {
   std::string_view name;
-  bool shared_memory = false;
   std::optional<ParameterValue> classification;
+  SharedMemoryParameters shared;
   Parameter parameter;
   WireField field;
   while (message.next(field)) {
@@ -172,27 +222,45 @@ Status ModelInferDecoder::read_output(WireReader message) {
     } else if (field.tag == bytes_tag(kOutputParameters)) {
       PYSERVER_RETURN_IF_ERROR(read_parameter(WireReader(field, message), parameter));
       if (parameter.key == kClassification) classification = parameter.value;
-      if (parameter.key == kSharedMemory) shared_memory = true;
+      shared.add(parameter);
     }
   }
   PYSERVER_RETURN_IF_ERROR(message.status());
   request_.wanted_outputs.push_back(name);
-  Status status;
+  Status status = want_classes(classification);
+  if (status.ok() && shared.present()) status = want_in_shared_memory(shared);
+  return status.ok() ? Status() : Status(status.code(), concat("output ", quoted(name), ": ", status.message()));
+}
+
+// Of the last of the wanted outputs, as the next.
+Status ModelInferDecoder::want_classes(const std::optional<ParameterValue>& classification) {
   std::uint64_t classes = 0;
-  if (classification) status = read_whole_number(kClassification, *classification, UINT32_MAX, classes);
-  if (shared_memory) status = refuse_shared_memory();
-  if (!status.ok()) return Status(status.code(), concat("output ", quoted(name), ": ", status.message()));
-  if (classes > 0) {
-    request_.wanted_classes.resize(outputs_);
-    request_.wanted_classes[request_.wanted_outputs.size() - 1] = static_cast<std::uint32_t>(classes);
+  if (classification) {
+    PYSERVER_RETURN_IF_ERROR(read_whole_number(kClassification, *classification, UINT32_MAX, classes));
   }
+  if (classes == 0) return {};
+  request_.wanted_classes.resize(outputs_);
+  request_.wanted_classes[request_.wanted_outputs.size() - 1] = static_cast<std::uint32_t>(classes);
+  return {};
+}
+
+Status ModelInferDecoder::want_in_shared_memory(const SharedMemoryParameters& shared) {
+  const std::size_t index = request_.wanted_outputs.size() - 1;
+  Result<SharedPlace> place = shared.find(regions_);
+  if (!place.ok()) return std::move(place).status();
+  if (!request_.wanted_classes.empty() && request_.wanted_classes[index] != 0) {
+    return invalid_argument("expected classes in the answer or the tensor in shared memory, got a wish for both");
+  }
+  request_.output_places.resize(outputs_);
+  request_.output_places[index] = *std::move(place);
   return {};
 }
 
 }  // namespace
 
-Status decode_model_infer_request(std::span<const std::byte> bytes, TimePoint now, BufferPool& pool, Request& request) {
-  const Status status = ModelInferDecoder(now, pool, request).decode(WireReader(bytes));
+Status decode_model_infer_request(std::span<const std::byte> bytes, TimePoint now, BufferPool& pool, Request& request,
+                                  const RegionTable* regions) {
+  const Status status = ModelInferDecoder(now, pool, request, regions).decode(WireReader(bytes));
   return status.ok() ? Status() : about_model(request.model, status);
 }
 

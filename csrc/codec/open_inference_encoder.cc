@@ -4,6 +4,7 @@
 
 #include "codec/open_inference_codec.h"
 #include "codec/open_inference_contents.h"
+#include "codec/open_inference_shared_memory.h"
 #include "codec/response_encoding.h"
 
 namespace pyserver {
@@ -12,7 +13,7 @@ namespace {
 // ModelInferResponse
 constexpr std::uint32_t kModelName = 1, kModelVersion = 2, kId = 3, kOutputs = 5, kRawContents = 6;
 // InferOutputTensor
-constexpr std::uint32_t kName = 1, kDatatype = 2, kShape = 3, kContents = 5;
+constexpr std::uint32_t kName = 1, kDatatype = 2, kShape = 3, kParameters = 4, kContents = 5;
 // ModelStreamInferResponse
 constexpr std::uint32_t kErrorMessage = 1, kInferResponse = 2;
 
@@ -47,9 +48,9 @@ class Response {
   std::size_t size() const noexcept {
     std::size_t size =
         text_size(kModelName, head_.model) + text_size(kModelVersion, version_.text()) + text_size(kId, head_.id);
-    for (const TensorView& output : outputs_) {
-      size += bytes_size(kOutputs, measure(output).tensor);
-      if (!typed_) size += bytes_size(kRawContents, output.bytes.size());
+    for (std::size_t index = 0; index < outputs_.size(); ++index) {
+      size += bytes_size(kOutputs, measure(index).tensor);
+      if (!typed_) size += bytes_size(kRawContents, sent(index).size());
     }
     return size;
   }
@@ -57,8 +58,8 @@ class Response {
   // How many bytes of that are lent.
   std::size_t lent_size() const noexcept {
     std::size_t size = 0;
-    for (const TensorView& output : outputs_) {
-      if (!typed_ && loan_.covers(output.bytes)) size += output.bytes.size();
+    for (std::size_t index = 0; index < outputs_.size(); ++index) {
+      if (!typed_ && loan_.covers(sent(index))) size += sent(index).size();
     }
     return size;
   }
@@ -67,9 +68,9 @@ class Response {
     writer.text(kModelName, head_.model);
     writer.text(kModelVersion, version_.text());
     writer.text(kId, head_.id);
-    for (const TensorView& output : outputs_) write_output(writer, output);
+    for (std::size_t index = 0; index < outputs_.size(); ++index) write_output(writer, index);
     if (typed_) return;
-    for (const TensorView& output : outputs_) writer.contents(kRawContents, output.bytes, loan_);
+    for (std::size_t index = 0; index < outputs_.size(); ++index) writer.contents(kRawContents, sent(index), loan_);
   }
 
  private:
@@ -78,26 +79,42 @@ class Response {
     std::size_t tensor = 0;
   };
 
-  OutputSizes measure(const TensorView& output) const noexcept {
+  // Where the output was written to, or nullptr where it is sent.
+  const SharedPlace* place_of(std::size_t index) const noexcept {
+    const bool placed = !head_.places.empty() && head_.places[index].region != nullptr;
+    return placed ? &head_.places[index] : nullptr;
+  }
+  std::span<const std::byte> sent(std::size_t index) const noexcept {
+    return place_of(index) == nullptr ? outputs_[index].bytes : std::span<const std::byte>();
+  }
+
+  OutputSizes measure(std::size_t index) const noexcept {
+    const TensorView& output = outputs_[index];
     OutputSizes sizes;
     sizes.tensor = text_size(kName, output.name) + text_size(kDatatype, name_of(output.datatype)) +
                    packed_size(kShape, output.shape.dimensions());
-    if (typed_) {
+    if (const SharedPlace* place = place_of(index)) {
+      sizes.tensor += place_parameters_size(kParameters, *place, output.bytes.size());
+    } else if (typed_) {
       sizes.contents = typed_contents_size(output);
       sizes.tensor += bytes_size(kContents, sizes.contents);
     }
     return sizes;
   }
 
-  void write_output(WireWriter& writer, const TensorView& output) const noexcept {
-    const OutputSizes sizes = measure(output);
+  void write_output(WireWriter& writer, std::size_t index) const noexcept {
+    const TensorView& output = outputs_[index];
+    const OutputSizes sizes = measure(index);
     writer.begin_message(kOutputs, sizes.tensor);
     writer.text(kName, output.name);
     writer.text(kDatatype, name_of(output.datatype));
     writer.packed(kShape, output.shape.dimensions());
-    if (!typed_) return;
-    writer.begin_message(kContents, sizes.contents);
-    write_typed_contents(writer, output);
+    if (const SharedPlace* place = place_of(index)) {
+      write_place_parameters(writer, kParameters, *place, output.bytes.size());
+    } else if (typed_) {
+      writer.begin_message(kContents, sizes.contents);
+      write_typed_contents(writer, output);
+    }
   }
 
   const ResponseHead& head_;

@@ -14,6 +14,7 @@
 #include "inference/request.h"
 #include "memory/buffer_pool.h"
 #include "memory/message.h"
+#include "shared_memory/region.h"
 #include "tensor/tensor_view.h"
 
 namespace pyserver {
@@ -33,6 +34,8 @@ struct ResponseHead {
   std::string_view model;
   std::int64_t version = 0;
   std::string_view id;
+  // Open Inference Protocol: one for each output, or none; an output with a region was written there and is not sent.
+  std::span<const SharedPlace> places = {};
 };
 
 }  // namespace pyserver

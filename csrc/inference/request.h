@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "memory/buffer_pool.h"
+#include "shared_memory/region.h"
 #include "tensor/tensor_view.h"
 
 namespace pyserver {
@@ -81,8 +82,13 @@ class Request {
   std::pmr::vector<std::string_view> wanted_outputs{&arena};  // none: all
   // One for each wanted output, where it is to be answered as texts of its so many highest classes; 0: as it is.
   std::pmr::vector<std::uint32_t> wanted_classes{&arena};
+  // One for each wanted output, where it goes into shared memory instead of the answer; one without a region: it does
+  // not. Empty: none does.
+  std::pmr::vector<SharedPlace> output_places{&arena};
   // Contents that could not be used where they lay: typed fields, BYTES elements.
   std::pmr::vector<Buffer> owned{&arena};
+  // Of the inputs that lie on a GPU.
+  std::pmr::vector<std::shared_ptr<const Region>> regions{&arena};
 
   // Rows along the batch dimension; 1 where the model does not batch.
   std::int64_t rows = 1;

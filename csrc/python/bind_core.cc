@@ -113,14 +113,17 @@ void bind_core(py::module_& module) {
 
   py::class_<Core>(module, "Core")
       .def(py::init([](std::size_t max_request_memory_bytes, std::size_t max_idle_memory_bytes,
-                       std::size_t max_pinned_memory_bytes) {
+                       std::size_t max_pinned_memory_bytes, bool allow_client_shm) {
              cuda::PinnedLimits pinned;
              pinned.max_bytes = max_pinned_memory_bytes;
-             return std::make_unique<Core>(BufferPoolLimits{max_request_memory_bytes, max_idle_memory_bytes}, pinned);
+             return std::make_unique<Core>(BufferPoolLimits{max_request_memory_bytes, max_idle_memory_bytes}, pinned,
+                                           allow_client_shm);
            }),
            py::kw_only(), py::arg("max_request_memory_bytes") = BufferPoolLimits().max_bytes,
            py::arg("max_idle_memory_bytes") = BufferPoolLimits().max_idle_bytes,
-           py::arg("max_pinned_memory_bytes") = cuda::PinnedLimits().max_bytes)
+           py::arg("max_pinned_memory_bytes") = cuda::PinnedLimits().max_bytes, py::arg("allow_client_shm") = false)
+      .def_property_readonly(
+          "regions", [](const Core& core) { return core.regions.get(); }, py::return_value_policy::reference_internal)
       .def("publish", &publish, py::arg("model"), py::arg("versions"), py::arg("default_version"))
       .def(
           "remove", [](Core& core, const std::string& model) { core.models.remove(model); },

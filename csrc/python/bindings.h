@@ -69,6 +69,7 @@ void bind_loadgen(pybind11::module_& module);
 void bind_metrics(pybind11::module_& module);
 void bind_ops(pybind11::module_& module);
 void bind_runtime(pybind11::module_& module);
+void bind_shared_memory(pybind11::module_& module);
 void bind_tokenizer(pybind11::module_& module);
 void bind_transport(pybind11::module_& module);
 

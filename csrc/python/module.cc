@@ -41,6 +41,7 @@ PYBIND11_MODULE(_core, module) {
   bind_ops(module);
   bind_tokenizer(module);
   bind_metrics(module);
+  bind_shared_memory(module);
   bind_core(module);
   bind_cuda(module);
   bind_kernels(module);

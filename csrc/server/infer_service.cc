@@ -9,6 +9,7 @@
 #include "codec/open_inference_codec.h"
 #include "codec/predict_codec.h"
 #include "ops/classification.h"
+#include "server/shared_outputs.h"
 
 namespace pyserver {
 namespace {
@@ -17,12 +18,13 @@ bool is_stream(Protocol protocol) {
   return protocol == Protocol::kPredictStream || protocol == Protocol::kModelStreamInfer;
 }
 
-Status decode(Protocol protocol, std::span<const std::byte> bytes, TimePoint now, BufferPool& pool, Request& request) {
+Status decode(Protocol protocol, std::span<const std::byte> bytes, TimePoint now, BufferPool& pool,
+              const RegionTable* regions, Request& request) {
   switch (protocol) {
     case Protocol::kPredict: return decode_predict_request(bytes, pool, request);
     case Protocol::kPredictStream: return decode_predict_stream_request(bytes, pool, request);
     case Protocol::kModelInfer:
-    case Protocol::kModelStreamInfer: return decode_model_infer_request(bytes, now, pool, request);
+    case Protocol::kModelStreamInfer: return decode_model_infer_request(bytes, now, pool, request, regions);
   }
   return internal_error("unknown protocol");
 }
@@ -114,7 +116,7 @@ class Call final : public Completion {
 
  private:
   ResponseHead head_of(const Request& request) const {
-    return {request.model, lease_ ? (*lease_)->version() : request.version, request.id};
+    return {request.model, lease_ ? (*lease_)->version() : request.version, request.id, {}};
   }
 
   // The outputs that the request wants, in its order, under the signature's names.
@@ -139,9 +141,14 @@ class Call final : public Completion {
     }
     std::vector<std::vector<std::byte>> texts;
     PYSERVER_RETURN_IF_ERROR(classify(request, wanted, texts));
+    ResponseHead head = head_of(request);
+    if (!request.output_places.empty()) {
+      PYSERVER_RETURN_IF_ERROR(write_shared_outputs(request, wanted));
+      head.places = request.output_places;
+    }
     // Texts live no longer than this function.
     const Loan loan = texts.empty() ? loan_of(wanted, memory) : Loan{};
-    return encode(protocol_, request, head_of(request), wanted, loan, pool_, clock_);
+    return encode(protocol_, request, head, wanted, loan, pool_, clock_);
   }
 
   // Turns the outputs that are wanted as classes into texts, whose bytes lie in `texts`.
@@ -198,8 +205,8 @@ void InferCall::cancel() {
   if (const std::shared_ptr<ModelRuntime> runtime = runtime_.lock()) runtime->drop_cancelled();
 }
 
-InferService::InferService(ModelTable& models, BufferPool& pool, Clock& clock)
-    : models_(models), pool_(pool), clock_(clock) {}
+InferService::InferService(ModelTable& models, BufferPool& pool, Clock& clock, const RegionTable* regions)
+    : models_(models), pool_(pool), clock_(clock), regions_(regions) {}
 
 InferCall InferService::infer(Protocol protocol, std::span<const std::byte> bytes, TimePoint received,
                               TimePoint deadline, std::unique_ptr<InferCompletion> completion) {
@@ -213,7 +220,7 @@ InferCall InferService::infer(Protocol protocol, std::span<const std::byte> byte
   auto cancellation = std::make_shared<Cancellation>();
   request->cancellation = cancellation;
 
-  const Status status = decode(protocol, bytes, request->timeline.decode_began, pool_, *request);
+  const Status status = decode(protocol, bytes, request->timeline.decode_began, pool_, regions_, *request);
   // A malformed request for a model that is there counts as that model's error.
   Result<RuntimeLease> lease = models_.find(request->model, request->version);
   if (!lease.ok()) {

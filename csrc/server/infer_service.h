@@ -14,6 +14,7 @@
 #include "memory/buffer_pool.h"
 #include "memory/message.h"
 #include "server/model_table.h"
+#include "shared_memory/region_table.h"
 
 namespace pyserver {
 
@@ -59,8 +60,8 @@ class InferCall {
 
 class InferService {
  public:
-  // All must outlive the service.
-  InferService(ModelTable& models, BufferPool& pool, Clock& clock);
+  // All must outlive the service. `regions`: null where clients must not use shared memory.
+  InferService(ModelTable& models, BufferPool& pool, Clock& clock, const RegionTable* regions = nullptr);
 
   // `bytes` (one message, without the gRPC prefix) must stay valid until `completion` is destroyed.
   // `received` is when the transport saw the request; `deadline` is kNever for none.
@@ -71,6 +72,7 @@ class InferService {
   ModelTable& models_;
   BufferPool& pool_;
   Clock& clock_;
+  const RegionTable* const regions_;
 };
 
 }  // namespace pyserver

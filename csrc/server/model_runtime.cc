@@ -7,6 +7,7 @@
 #include "batching/request_queue.h"
 #include "memory/message.h"
 #include "server/admission.h"
+#include "server/device_inputs.h"
 
 namespace pyserver {
 namespace {
@@ -122,6 +123,7 @@ Status ModelRuntime::warm_up(std::int64_t rows) {
 
 void ModelRuntime::submit(std::unique_ptr<Request> request) {
   Status status = admit(signature(), *request);
+  if (status.ok() && !request->regions.empty()) status = check_device_inputs(*engine_, processing_.get(), *request);
   if (status.ok() && processing_ != nullptr) {
     status = processing_->plan(*request);
     if (!status.ok()) status = failure_of(*request, status);

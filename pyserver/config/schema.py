@@ -82,6 +82,11 @@ class GeneralSettings(Options):
         description="Threads for streams of synchronous servicers; one more is refused. Only with transport native.",
     )
     max_watchers: Int = Field(default=64, ge=0, le=100_000, description="Concurrent WatchModelStatus calls.")
+    allow_client_shm: bool = Field(
+        default=False,
+        description="Let clients on this machine pass tensors in shared memory. Off, because then every client reads "
+        "and writes, through the server, whatever shared memory the server's user may.",
+    )
     exit_on_load_error: bool = Field(
         default=False, description="End the server when a model cannot be loaded at the start."
     )

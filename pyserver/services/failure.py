@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from pyserver import _core
 from pyserver.errors import ModelLoadError, NotFoundError, PyserverError, RepositoryError
 
 ServicerT = TypeVar("ServicerT")
@@ -21,14 +22,20 @@ class NotServingError(PyserverError):
     """The model is known, but no version of it can answer."""
 
 
+class SwitchedOffError(PyserverError):
+    """What is asked for is an option, and off: the message names it."""
+
+
 _CODES: list[tuple[type[PyserverError], grpc.StatusCode]] = [
     (InvalidRequestError, grpc.StatusCode.INVALID_ARGUMENT),
+    (SwitchedOffError, grpc.StatusCode.FAILED_PRECONDITION),
     (NotServingError, grpc.StatusCode.UNAVAILABLE),
     (NotFoundError, grpc.StatusCode.NOT_FOUND),
     (ModelLoadError, grpc.StatusCode.FAILED_PRECONDITION),
     (RepositoryError, grpc.StatusCode.FAILED_PRECONDITION),
 ]
 
+_CODE_OF_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 # Clients refuse trailers of more than 8192 bytes, and with them the answer.
 _MAX_DETAILS_BYTES = 4096
@@ -52,7 +59,7 @@ def code_of(error: PyserverError) -> grpc.StatusCode:
 def answered(
     method: Callable[[ServicerT, RequestT, Any], ResponseT],
 ) -> Callable[[ServicerT, RequestT, Any], ResponseT]:
-    """Makes a synchronous servicer method answer a PyserverError with its code and message."""
+    """Makes a synchronous servicer method answer a PyserverError, or the core's, with its code and message."""
 
     @wraps(method)
     def answer(self: ServicerT, request: RequestT, context: Any) -> ResponseT:
@@ -61,5 +68,8 @@ def answered(
         except PyserverError as error:
             context.abort(code_of(error), details_of(error))
             raise  # not reached: abort() raises
+        except _core.StatusError as error:
+            context.abort(_CODE_OF_NUMBER[error.code], details_of(PyserverError(error.message)))
+            raise
 
     return answer

@@ -11,6 +11,7 @@ from pyserver.repository.lifecycle import ModelRepository
 from pyserver.repository.state import ModelState, ModelVersionState, VersionState
 from pyserver.services.failure import InvalidRequestError, answered, code_of, details_of
 from pyserver.services.model_statistics import model_statistics
+from pyserver.services.shared_memory import SharedMemoryServicer, shared_memory_extensions
 from pyserver.services.versions import find_version, loaded_version, parse_version, serves
 from pyserver.transport import Transport
 
@@ -33,18 +34,22 @@ STATE_METHODS = {
 _INDEX_STATES = {ModelVersionState.AVAILABLE: "READY"}
 
 
-def add_open_inference(transport: Transport, repository: ModelRepository) -> None:
-    """Registers the service."""
-    servicer = OpenInferenceServicer(repository)
+def add_open_inference(
+    transport: Transport, repository: ModelRepository, regions: _core.RegionTable | None = None
+) -> None:
+    """Registers the service. `regions`: None where clients must not use shared memory."""
+    servicer = OpenInferenceServicer(repository, regions)
     transport.add_state_methods(STATE_METHODS)
     open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, transport)
 
 
-class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
-    """Stateless: everything is asked of the repository."""
+class OpenInferenceServicer(SharedMemoryServicer, open_inference_pb2_grpc.GRPCInferenceServiceServicer):
+    """Stateless: everything is asked of the repository, and of the core's table of shared memory."""
 
-    def __init__(self, repository: ModelRepository) -> None:
+    def __init__(self, repository: ModelRepository, regions: _core.RegionTable | None) -> None:
+        super().__init__(regions)
         self._repository = repository
+        self._extensions = sorted([*EXTENSIONS, *shared_memory_extensions(regions)])
 
     # What probes ask is asynchronous: they are answered while loads and unloads hold every control thread.
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Any) -> pb.ServerLiveResponse:  # noqa: ARG002, N802
@@ -68,7 +73,7 @@ class OpenInferenceServicer(open_inference_pb2_grpc.GRPCInferenceServiceServicer
     def ServerMetadata(self, request: pb.ServerMetadataRequest, context: Any) -> pb.ServerMetadataResponse:  # noqa: ARG002, N802
         """Name, version and extensions."""
         return pb.ServerMetadataResponse(
-            name=SERVER_NAME, version=package_version("pyserver"), extensions=list(EXTENSIONS)
+            name=SERVER_NAME, version=package_version("pyserver"), extensions=self._extensions
         )
 
     @answered

@@ -91,7 +91,8 @@ int run(std::span<const std::byte> bytes) {
     require(parsed, "protobuf refuses what the decoder takes");
     compare(request, message);
   } else {
-    require(status.code() == StatusCode::kInvalidArgument || status.code() == StatusCode::kUnimplemented,
+    require(status.code() == StatusCode::kInvalidArgument || status.code() == StatusCode::kUnimplemented ||
+                status.code() == StatusCode::kFailedPrecondition,
             "code of a refusal");
     require(!status.message().empty(), "a refusal has a sentence");
   }

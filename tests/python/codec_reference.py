@@ -14,7 +14,7 @@ from codec_messages import DATATYPES, ELEMENT_SIZES
 from pyserver.open_inference import open_inference_pb2 as oip
 from pyserver.v1 import predict_pb2 as v1
 
-INVALID_ARGUMENT, UNIMPLEMENTED = 3, 12
+INVALID_ARGUMENT, FAILED_PRECONDITION, UNIMPLEMENTED = 3, 9, 12
 NOW_US = 1000 * 10**6
 """The clock of codec_differential, in microseconds."""
 
@@ -186,14 +186,14 @@ def expect_model_infer(request: Any) -> Expectation:
         expected.refuse_unless(len(set(names)) == len(names))
     for output in request.outputs:
         parameters = _by_key(output.parameters)
-        expected.refuse_unless("shared_memory_region" not in parameters, UNIMPLEMENTED)
+        expected.refuse_unless("shared_memory_region" not in parameters, FAILED_PRECONDITION)
         if "classification" in parameters:
             expected.refuse_unless(_whole_number(parameters["classification"], 2**32 - 1) is not None)
     raws = list(request.raw_input_contents)
     expected.refuse_unless(len(raws) in (0, len(request.inputs)))
     expected.wants_typed_contents = not raws and len(request.inputs) > 0
     for index, tensor in enumerate(request.inputs):
-        expected.refuse_unless("shared_memory_region" not in _by_key(tensor.parameters), UNIMPLEMENTED)
+        expected.refuse_unless("shared_memory_region" not in _by_key(tensor.parameters), FAILED_PRECONDITION)
         count = _element_count(tensor.shape)
         if tensor.datatype not in DATATYPES or count is None:
             expected.refusals.add(INVALID_ARGUMENT)

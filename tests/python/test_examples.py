@@ -21,6 +21,18 @@ def test_the_first_client_reads_a_stroke_as_a_one(start_server: StartServer) -> 
     assert done.stdout == "[1]\n"
 
 
+def test_the_shared_memory_client_reads_the_same_from_its_own_memory(start_server: StartServer) -> None:
+    server = start_server(ROOT / "examples/digits/repository", "--allow-client-shm")
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples/shared_memory/system.py", server.address],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "[1]\n"
+
+
 def test_the_readme_shows_the_first_client_to_the_letter() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     code = FIRST_CLIENT.read_text(encoding="utf-8").split('"""\n\n', 1)[1]

@@ -268,12 +268,6 @@ TEST(ModelInferDecoder, AnOutputMayBeWantedAsSoManyClasses) {
 
 TEST(ModelInferDecoder, RefusesWhatIsNotImplementedAndSaysSo) {
   const auto unimplemented = StatusCode::kUnimplemented;
-  const std::string memory =
-      "parameter 'shared_memory_region': shared memory is not implemented; tensors travel in the messages";
-  expect_refused(kModelM + input("x", "UINT8", 1, parameter(4, "shared_memory_region", as_string("r"))),
-                 "model 'm': input 'x': " + memory, unimplemented);
-  expect_refused(kModelM + sized(6, sized(1, "y") + parameter(2, "shared_memory_region", as_string("r"))),
-                 "model 'm': output 'y': " + memory, unimplemented);
   for (const auto& [key, value] : {std::pair<std::string, std::string>{"sequence_id", as_int64(7)},
                                    {"sequence_id", as_string("seven")},
                                    {"sequence_start", number(1, 1)},
