@@ -23,10 +23,11 @@
  * Device addresses are not mapped in the process, and never used again: host code that dereferences one crashes.
  * New device memory is full of 0xCD.
  *
- * The environment, read by cuInit:
+ * The environment, read when the driver is started:
  *   FAKE_CUDA_DEVICES     how many devices (1)
  *   FAKE_CUDA_MEMORY_MIB  memory of each (1024)
- *   FAKE_CUDA_LEAKS=0     no report of leaks at exit, for processes that are killed
+ *   FAKE_CUDA_VERSION     what cuDriverGetVersion says (13000)
+ *   FAKE_CUDA_LEAKS=0     no report of leaks at exit
  */
 #ifndef PYSERVER_TESTS_FAKE_CUDA_H_
 #define PYSERVER_TESTS_FAKE_CUDA_H_
@@ -55,17 +56,14 @@ typedef void (*FakeKernelFunction)(const void* arguments, void* const* pointers)
 CUresult fakeLaunch(CUstream stream, FakeKernelFunction kernel, const void* arguments, size_t size,
                     const FakeAccess* accesses, size_t count);
 
-/* Ready-made kernels, for callers that have none of their own (Python over ctypes); CUDA_ERROR_NOT_FOUND for another op.
- *   op              ranges (in order)       arguments
- *   "copy"          read from, write to     –                                      the shorter range counts
- *   "fill"          write to                uint8 value
- *   "scale_f32"     read x, write y         float factor                           y = factor · x
- *   "add_f32"       read a, read b, write y –                                      y = a + b
- *   "sum_rows_f32"  read x, write y         uint64 columns                         y[r] = sum of row r of x
- *   "argmax_f32"    read x, write y         uint64 columns                         y[r] (int32) = first largest of row r
- *   "spin_us"       any                     uint64 microseconds                    keeps the stream busy
- *   "fail"          any                     –                                      the device fails: from then on every
- *                                                                                  call returns CUDA_ERROR_LAUNCH_FAILED
+/* Ready-made kernels, for callers that have none of their own (Python over ctypes); CUDA_ERROR_NOT_FOUND for another
+ * op. op              ranges (in order)       arguments "copy"          read from, write to     – the shorter range
+ * counts "fill"          write to                uint8 value "scale_f32"     read x, write y         float factor y =
+ * factor · x "add_f32"       read a, read b, write y –                                      y = a + b "sum_rows_f32"
+ * read x, write y         uint64 columns                         y[r] = sum of row r of x "argmax_f32"    read x, write
+ * y         uint64 columns                         y[r] (int32) = first largest of row r "spin_us"       any uint64
+ * microseconds                    keeps the stream busy "fail"          any                     – the device fails:
+ * from then on every call returns CUDA_ERROR_LAUNCH_FAILED
  */
 CUresult fakeLaunchNamed(CUstream stream, const char* op, const void* arguments, size_t size,
                          const FakeAccess* accesses, size_t count);
