@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -155,7 +156,7 @@ def _launch(kernel: Any, accesses: Sequence[_Access]) -> None:
 
 
 def _size(dtype: torch.dtype, shape: Sequence[int]) -> int:
-    return torch.Size(shape).numel() * dtype.itemsize
+    return math.prod(shape) * torch.empty((), dtype=dtype).element_size()
 
 
 def _tensor(pointer: int, dtype: torch.dtype, shape: Sequence[int]) -> torch.Tensor:
