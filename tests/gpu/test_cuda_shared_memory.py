@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from gpu_models import Scale, save_traced, write_config
 from machine import Machine, counters, serving
-from torch_models import Scale, save_traced, write_config
 
 from pyserver.client import Client
 from pyserver.cuda_api import CudaApi, CudaContext

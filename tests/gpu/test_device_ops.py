@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gpu_models import save_traced, write_config
 from machine import serving
 from torch import nn
-from torch_models import save_traced, write_config
 
 from pyserver.client import Client
 
