@@ -91,7 +91,6 @@ def inspect_openvino_model(path: str) -> ModelSignature:
     """What the model's files say; nothing is compiled. Raises StatusError. Releases the GIL."""
 
 def openvino_version() -> str: ...
-
 def function_engine(
     *,
     name: str,

@@ -75,4 +75,6 @@ def import_engine(name: str, extra: str) -> ModuleType:
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name
         reason = "is not installed" if missing else f"cannot be imported ({error})"
-        raise ModelLoadError(f"the engine {name} needs the package {name}, which {reason}: pip install '{extra}'") from None
+        raise ModelLoadError(
+            f"the engine {name} needs the package {name}, which {reason}: pip install '{extra}'"
+        ) from None

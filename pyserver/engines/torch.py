@@ -85,7 +85,9 @@ class _CpuFunction:
         if torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         with torch.inference_mode(), self._precision():
-            given = [self._tensor(array, port.datatype) for array, port in zip(arrays, self._program.inputs, strict=True)]
+            given = [
+                self._tensor(array, port.datatype) for array, port in zip(arrays, self._program.inputs, strict=True)
+            ]
             made = self._program.forward(given)
         if self._lower is not None:
             made = [tensor.to(dtype) for tensor, dtype in zip(made, self._dtypes, strict=True)]

@@ -30,7 +30,9 @@ def check_device(torch: Any, file: Path, device: str) -> None:
 
 def load(torch: Any, file: Path, config: ModelConfig, options: TorchOptions, context: LoadContext) -> _core.Engine:  # noqa: ARG001
     """The model on `options.device`, which check_device() has found good. Raises ModelLoadError."""
-    raise ModelLoadError(f"{file}: PyTorch models run on the CPU only in this version of pyserver; set options.device to cpu")
+    raise ModelLoadError(
+        f"{file}: PyTorch models run on the CPU only in this version of pyserver; set options.device to cpu"
+    )
 
 
 def _missing(torch: Any) -> str:

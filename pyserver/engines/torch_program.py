@@ -52,8 +52,8 @@ def _torchscript(torch: Any, file: Path, config: ModelConfig, device: str) -> To
     check_torchscript(file)
     if not config.inputs or not config.outputs:
         raise ModelLoadError(
-            f"{file}: TorchScript does not say what a model takes and gives: model.yaml must list its inputs and outputs "
-            "(or export the model with torch.export, which does)"
+            f"{file}: TorchScript does not say what a model takes and gives: model.yaml must list its inputs and "
+            "outputs (or export the model with torch.export, which does)"
         )
     module = torch.jit.load(str(file), map_location=device).eval()
     for tensor in [*config.inputs, *config.outputs]:
@@ -118,9 +118,7 @@ def _exported(torch: Any, file: Path, config: ModelConfig, device: str) -> Torch
         inputs.append(_port(torch, file, spec.arg.name, values[spec.arg.name], program.range_constraints))
     made = [spec.arg.name for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"]
     names = _output_names(program.call_spec.out_spec, len(made), config)
-    outputs = [
-        _port(torch, file, name, values.get(node), {}) for name, node in zip(names, made, strict=True)
-    ]
+    outputs = [_port(torch, file, name, values.get(node), {}) for name, node in zip(names, made, strict=True)]
     module, in_spec = program.module(), program.call_spec.in_spec
 
     def forward(tensors: Sequence[Any]) -> list[Any]:
