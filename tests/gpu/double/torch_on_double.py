@@ -63,7 +63,9 @@ class _Graph:
 
     def __del__(self) -> None:
         if self._graph:
-            CudaApi().call("cuGraphDestroy", self._graph)
+            api = CudaApi()
+            with CudaContext(api):
+                api.call("cuGraphDestroy", self._graph)
 
 
 @contextmanager
@@ -100,13 +102,12 @@ class _TorchOnDouble:
 
 def use_double(torch_graphs: ModuleType) -> None:
     """Makes the engine's module, just imported, use it."""
-    from pyserver.engines import torch_cuda, torch_gpu_program
+    from pyserver.engines import torch_gpu_program
 
     double: Any = _TorchOnDouble()
     for module in (torch_graphs, torch_gpu_program):
         vars(module)["torch"] = double
     vars(torch_graphs)["_Lane"].enqueue = _enqueue
-    vars(torch_cuda)["check_device"] = lambda _torch, _file, _device: None
 
 
 def _enqueue(lane: Any, rows: int, shapes: Any) -> dict[str, tuple[int, ...]]:
