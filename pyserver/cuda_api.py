@@ -45,8 +45,11 @@ class CudaApi:
 
     def call(self, function: str, *arguments: Any) -> None:
         """`arguments` are ctypes' objects. Raises CudaError with the driver's name for what went wrong."""
-        result = getattr(self._functions, function)(*arguments)
-        if result:
+        try:
+            entry = getattr(self._functions, function)
+        except AttributeError:
+            raise CudaError(f"the driver has no function {function}: it is too old") from None
+        if result := entry(*arguments):
             name = ctypes.c_char_p()
             self._functions.cuGetErrorName(result, ctypes.byref(name))
             raise CudaError(f"{function}: {(name.value or b'unknown error').decode()} ({result})")
@@ -125,7 +128,7 @@ class CudaContext:
     def new_stream(self) -> ctypes.c_void_p:
         """One that does not wait for the legacy stream. delete_stream() ends it."""
         stream = ctypes.c_void_p()
-        self.api.call("cuStreamCreate", ctypes.byref(stream), ctypes.c_uint(1))
+        self.api.call("cuStreamCreateWithPriority", ctypes.byref(stream), ctypes.c_uint(1), ctypes.c_int(0))
         return stream
 
     def delete_stream(self, stream: ctypes.c_void_p) -> None:

@@ -8,3 +8,8 @@ cp -r pyserver clients/loadgen/pyserver_loadgen "$merged/"
 cp -r build/dev/generated/pyserver "$merged/"
 cd "$merged"
 mypy --config-file ../../pyproject.toml pyserver pyserver_loadgen
+# The scripts for machines with a GPU run rarely: their types are checked here. Two runs: both folders of support have a
+# module server_process.
+tests=../../tests bench=../../bench
+MYPYPATH=$tests/support:$tests/gpu mypy --config-file ../../pyproject.toml $tests/gpu/*.py $tests/gpu/double/*.py
+MYPYPATH=$bench/support:$bench/gpu:$tests/gpu mypy --config-file ../../pyproject.toml $bench/gpu/*.py

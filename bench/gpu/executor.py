@@ -9,10 +9,10 @@ from pathlib import Path
 
 import record
 import torch
+from gpu_models import save_traced, write_config
 from rounds import OwnProcess, Point
 from server_process import Server
 from torch import nn
-from torch_models import save_traced, write_config
 
 from pyserver.client import Client
 from pyserver_loadgen.inputs import RequestOptions

@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "gpu"))
 import record
 import torch
 from executor import IN_FLIGHT, Executor, versions, write_model
+from gpu_models import Scale
 from resnet50 import CLASSES, IMAGE, resnet50
 from rounds import Taken, in_turns
-from torch_models import Scale
 
 from pyserver.cuda_api import CudaApi
 from pyserver.transfer_rates import measure_transfers

@@ -64,7 +64,7 @@ class TorchLoop:
                     self._slots[0].graph.replay()
                 end.record()
         torch.cuda.synchronize()
-        return begin.elapsed_time(end) / 1e3 / batches
+        return float(begin.elapsed_time(end)) / 1e3 / batches
 
     def _enqueue(self, slot: _Slot) -> None:
         with torch.cuda.stream(self._copies_in):

@@ -13,10 +13,11 @@ namespace pyserver {
 namespace {
 
 // The traceback goes to the log; what fails there is nobody's failure.
-void log_traceback(const std::string& sentence, const py::object& exception) {
+void log_traceback(const std::string& sentence, const py::error_already_set& failure) {
   try {
     // As text: a record that keeps the exception would keep its frames, and the arrays in them.
-    const py::object lines = py::module_::import("traceback").attr("format_exception")(exception);
+    const py::object lines =
+        py::module_::import("traceback").attr("format_exception")(failure.type(), failure.value(), failure.trace());
     py::dict fields;
     fields["error"] = sentence;
     fields["traceback"] = py::str("").attr("join")(lines);
@@ -42,9 +43,8 @@ std::string sentence_of(const py::object& exception) {
 }
 
 Status status_of(const py::error_already_set& error) {
-  const py::object exception = error.value();
-  const std::string sentence = sentence_of(exception);
-  log_traceback(sentence, exception);
+  const std::string sentence = sentence_of(error.value());
+  log_traceback(sentence, error);
   return error.matches(PyExc_MemoryError) ? resource_exhausted(sentence) : internal_error(sentence);
 }
 

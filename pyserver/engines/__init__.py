@@ -78,8 +78,8 @@ def engine_report() -> list[EngineReport]:
     for name, loader in ENGINES.items():
         try:
             report.append(EngineReport(name, True, loader.version()))
-        except PyserverError as error:  # it says what to install
+        except PyserverError as error:  # noqa: PERF203 (it says what to install)
             report.append(EngineReport(name, False, error.message))
-        except Exception as error:  # noqa: PERF203 (whatever it is, it is what the report is for)
+        except Exception as error:  # whatever it is, it is what the report is for
             report.append(EngineReport(name, False, one_line(f"{type(error).__name__}: {error}")))
     return report

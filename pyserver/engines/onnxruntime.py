@@ -1,7 +1,7 @@
-"""onnxruntime: ONNX files by ONNX Runtime, for models that ask for it. It is no part of the package: pyserver[onnxruntime].
+"""onnxruntime: ONNX files by ONNX Runtime, for models that ask for it. An extra: pyserver[onnxruntime].
 
-The batches' memory is bound where it lies: inputs are read from the requests, and outputs are written to arrays that are
-used again as soon as nobody sends from them.
+A batch's memory is bound where it lies: inputs are read from the requests, outputs are written to arrays that are used
+again as soon as nobody sends from them.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _package(provider: str) -> str:
 
 
 def check_started(asked: Sequence[str], started: Sequence[str]) -> None:
-    """Raises ModelLoadError where onnxruntime left out a provider: it does so without an error where one cannot start."""
+    """Raises ModelLoadError where onnxruntime left out a provider, which it does without an error of its own."""
     missing = [name for name in asked if name not in started]
     if missing:
         raise ModelLoadError(

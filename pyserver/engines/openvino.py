@@ -33,6 +33,8 @@ class _OpenVinoLoader:
         )
 
     def reads(self, path: Path) -> bool:
+        if path.is_file() and path.suffix not in _SUFFIXES:
+            return False
         return next(_candidates(path), None) is not None
 
     def version(self) -> str:

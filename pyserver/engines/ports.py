@@ -1,4 +1,4 @@
-"""What a model's own files say of its inputs and outputs, and model.yaml's word on them: together an engine's signature.
+"""What a model's files say of its inputs and outputs, joined with what model.yaml says: an engine's signature.
 
 For engines that are executed by functions. A model batches where the first dimension of every input and output is free
 and a few rows, executed together and alone, give the same; where that cannot be tried, it does not batch.

@@ -47,8 +47,8 @@ def load(torch: Any, file: Path, config: ModelConfig, options: TorchOptions, con
 def _missing(torch: Any) -> str:
     if torch.version.cuda is None:
         return (
-            f"PyTorch {torch.__version__} is built without CUDA. Install one that is built with it "
-            "(pip install torch, without +cpu in its version)"
+            f"PyTorch {torch.__version__} is built without CUDA. Install one that is: on Linux, "
+            "the one that `pip install torch` gets from PyPI"
         )
     return (
         f"PyTorch {torch.__version__} is built for CUDA {torch.version.cuda}, but finds no GPU: install the NVIDIA "

@@ -1,7 +1,7 @@
 """What is not opened: files of PyTorch that hold pickles, since reading a pickle runs whatever code is in it.
 
-A model is still a program: what its own ops do (a TorchScript model may read files) is not looked at. Serve models whose
-makers you trust.
+A model is still a program, and PyTorch evaluates texts in it: what else a file does is not looked at. Serve models
+whose makers you trust.
 """
 
 from __future__ import annotations

@@ -60,8 +60,8 @@ def _torchscript(
     check_torchscript(file)
     if not config.inputs or not config.outputs:
         raise ModelLoadError(
-            f"{file}: TorchScript does not say what a model takes and gives: model.yaml must list its inputs and outputs "
-            "(or export the model with torch.export, which does)"
+            f"{file}: TorchScript does not say what a model takes and gives: model.yaml must list its inputs and "
+            "outputs (or export the model with torch.export, which does)"
         )
     module = prepare(torch.jit.load(str(file), map_location=device).eval())
     for tensor in [*config.inputs, *config.outputs]:

@@ -66,7 +66,8 @@ class ResNet50(nn.Module):
 def resnet50(seed: int = 1) -> ResNet50:
     """With random weights, on the CPU, ready to infer."""
     torch.manual_seed(seed)
-    model = ResNet50().eval()
+    model = ResNet50()
+    model.eval()
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from gpu_models import save_traced, write_config
 from machine import serving
 from torch import nn
-from torch_models import save_traced, write_config
 
 from pyserver.client import Client
 
@@ -54,7 +54,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
                 output=[72],
                 options={"device": "cuda", "device_ops": on_device},
                 preprocess={"x": {"datatype": "UINT8", "shape": list(PICTURE), "ops": chains["preprocess"]}},
-                **({"postprocess": {"y": chains["postprocess"]}} if chains["postprocess"] else {}),
+                postprocess={"y": chains["postprocess"]} if chains["postprocess"] else {},
             )
     with serving(repository) as server, Client(server.address) as connected:
         yield connected

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gpu_models import Scale, save_traced, write_config
 from machine import counters, serving
 from server_process import SERVER_PYTHON
 from torch import nn
-from torch_models import Scale, save_traced, write_config
 
 from pyserver.client import Client
 

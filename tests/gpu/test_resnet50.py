@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from gpu_models import save_exported, save_traced, write_config
 from machine import Machine, counters, serving
 from resnet50 import CLASSES, IMAGE, resnet50
-from torch_models import save_exported, save_traced, write_config
 
 from pyserver.client import Client
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from gpu_models import Branching, Scale, save_scripted, save_traced, write_config
 from machine import Machine, counters, serving
 from resnet50 import CLASSES, IMAGE, resnet50
-from torch_models import Branching, Scale, save_scripted, save_traced, write_config
 
 from pyserver.channel import RequestFailedError
 from pyserver.client import Client

@@ -113,7 +113,7 @@ class ServerProcess:
         if self.process.stdout is not None:
             self.process.stdout.close()
         if reports := sanitizer_reports(self.log()):
-            pytest.fail(f"a sanitizer found something in {self.process.args}:\n{reports}", pytrace=False)
+            pytest.fail(f"a sanitizer found something in {self.process.args!r}:\n{reports}", pytrace=False)
 
 
 StartServer = Callable[..., ServerProcess]

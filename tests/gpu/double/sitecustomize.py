@@ -9,11 +9,12 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-_TARGET = "pyserver.engines.torch_graphs"
+_ENGINE = "pyserver.engines.torch_graphs"
+_CHECK = "pyserver.engines.torch_cuda"
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Puts the double under the GPU side of the torch engine, once that is imported."""
+    """Puts the double under the GPU side of the torch engine, once that is imported; nobody asks for a real GPU."""
 
     def find_spec(
         self,
@@ -21,7 +22,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         path: Sequence[str] | None,
         target: ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != _TARGET:
+        if fullname not in (_ENGINE, _CHECK):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         if spec is None or spec.loader is None:
@@ -30,9 +31,12 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def exec_module(module: ModuleType) -> None:
             loaded(module)
-            from torch_on_double import use_double
+            if fullname == _CHECK:
+                vars(module)["check_device"] = lambda _torch, _file, _device: None
+            else:
+                from torch_on_double import use_double
 
-            use_double(module)
+                use_double(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

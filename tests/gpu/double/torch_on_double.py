@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,9 @@ class _Graph:
 
     def __del__(self) -> None:
         if self._graph:
-            CudaApi().call("cuGraphDestroy", self._graph)
+            api = CudaApi()
+            with CudaContext(api):
+                api.call("cuGraphDestroy", self._graph)
 
 
 @contextmanager
@@ -99,13 +102,12 @@ class _TorchOnDouble:
 
 def use_double(torch_graphs: ModuleType) -> None:
     """Makes the engine's module, just imported, use it."""
-    from pyserver.engines import torch_cuda, torch_gpu_program
+    from pyserver.engines import torch_gpu_program
 
     double: Any = _TorchOnDouble()
     for module in (torch_graphs, torch_gpu_program):
         vars(module)["torch"] = double
     vars(torch_graphs)["_Lane"].enqueue = _enqueue
-    vars(torch_cuda)["check_device"] = lambda _torch, _file, _device: None
 
 
 def _enqueue(lane: Any, rows: int, shapes: Any) -> dict[str, tuple[int, ...]]:
@@ -155,7 +157,7 @@ def _launch(kernel: Any, accesses: Sequence[_Access]) -> None:
 
 
 def _size(dtype: torch.dtype, shape: Sequence[int]) -> int:
-    return torch.Size(shape).numel() * dtype.itemsize
+    return math.prod(shape) * torch.empty((), dtype=dtype).element_size()
 
 
 def _tensor(pointer: int, dtype: torch.dtype, shape: Sequence[int]) -> torch.Tensor:

@@ -1,13 +1,18 @@
 """Files on disk → a core engine."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
 from pyserver import _core
+from pyserver.config.engine_options import OnnxRuntimeOptions, TorchOptions
+from pyserver.config.field_types import ModelOptions
 from pyserver.config.schema import IdentityOptions, ModelConfig, OpenVinoOptions
 from pyserver.engines import ENGINES, LoadContext, detect, engine_report, inspect_model, load_engine
+from pyserver.engines.loading import import_engine
 from pyserver.engines.openvino import find_model
 from pyserver.errors import ConfigError, ModelLoadError
 
@@ -139,6 +144,20 @@ def test_a_file_can_be_inspected(tmp_path: Path) -> None:
     assert signature.max_batch_size > 0
 
 
+@pytest.mark.parametrize("name", ["net.pt", "net.pt2"])
+def test_files_of_pytorch_are_torchs(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, name)
+    assert detect(tmp_path) == detect(tmp_path / name) == "torch"
+    touch(tmp_path, "net.onnx")
+    assert detect(tmp_path) == "openvino"
+
+
+def test_a_file_of_no_engine_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "net.keras")
+    with pytest.raises(ModelLoadError, match=r"expected a model file, found none; openvino reads .*, torch reads"):
+        detect(tmp_path / "net.keras")
+
+
 def test_a_file_that_is_not_there_cannot_be_inspected(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="no such file or folder"):
         inspect_model(tmp_path / "no.onnx")
@@ -147,10 +166,28 @@ def test_a_file_that_is_not_there_cannot_be_inspected(tmp_path: Path) -> None:
 def test_every_engine_is_reported() -> None:
     report = engine_report()
     assert [entry.name for entry in report] == list(ENGINES)
-    assert all(entry.available for entry in report)
-    assert report[0].detail == _core.openvino_version()
+    by_name = {entry.name: entry for entry in report}
+    assert by_name["openvino"].detail == _core.openvino_version()
+    assert by_name["onnxruntime"].detail.startswith(f"{onnxruntime.__version__} (")
+    assert by_name["identity"].available
+    if find_spec("torch") is None:
+        assert by_name["torch"].detail == (
+            "the engine torch needs the package torch, which is not installed: pip install 'pyserver[torch]'"
+        )
 
 
-@pytest.mark.parametrize("options", [OpenVinoOptions, IdentityOptions])
-def test_every_engine_option_is_described(options: type[OpenVinoOptions] | type[IdentityOptions]) -> None:
+def test_an_engine_whose_package_is_missing_says_what_to_install() -> None:
+    with pytest.raises(ModelLoadError, match=r"needs the package no_such_package, which is not installed: pip install"):
+        import_engine("no_such_package", "pyserver[none]")
+
+
+def test_an_engine_whose_package_is_broken_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_engine.py").write_text("import no_such_library", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModelLoadError, match=r"which cannot be imported \(No module named 'no_such_library'\)"):
+        import_engine("broken_engine", "pyserver[none]")
+
+
+@pytest.mark.parametrize("options", [OpenVinoOptions, TorchOptions, OnnxRuntimeOptions, IdentityOptions])
+def test_every_engine_option_is_described(options: type[ModelOptions]) -> None:
     assert [name for name, field in options.model_fields.items() if not field.description] == []

@@ -31,7 +31,7 @@ def save_traced(module: nn.Module, example: torch.Tensor, path: Path) -> None:
     """TorchScript, by tracing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
-        traced: Any = torch.jit.trace(module, example)
+        traced: Any = torch.jit.trace(module, example, check_trace=False)
     traced.save(str(path))
 
 
