@@ -21,7 +21,7 @@ Example: `pyserver doctor`
 # What decides how fast models run, as Linux names them.
 _FEATURES = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_bf16",
              "amx_int8", "asimd", "asimddp", "bf16", "i8mm", "sve")  # fmt: skip
-_PACKAGES = ("pyserver", "grpcio", "protobuf", "numpy", "openvino", "pillow", "pydantic")
+_PACKAGES = ("pyserver", "grpcio", "protobuf", "numpy", "openvino", "torch", "onnxruntime", "pillow", "pydantic")
 
 
 def register(app: typer.Typer) -> None:
