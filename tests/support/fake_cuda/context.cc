@@ -164,7 +164,8 @@ CUresult CUDAAPI cuDevicePrimaryCtxRelease(CUdevice device) {
 }
 
 CUresult CUDAAPI cuCtxGetCurrent(CUcontext* context) {
-  Call call("cuCtxGetCurrent", kNeedsInit);
+  // Never fails by chance: it looks at what the thread has.
+  Call call("cuCtxGetCurrent", kNeedsInit | kReleases);
   if (call.refused()) return call.result();
   *context = context_stack.empty() ? nullptr : context_stack.back();
   return CUDA_SUCCESS;
