@@ -205,7 +205,7 @@ def a_builder_is_spent_by_its_engine() -> None:
 
 
 @case
-def without_page_locked_memory_answers_are_right_and_refusals_counted() -> None:
+def page_locked_memory_stays_within_its_limit() -> None:
     model = Scaled(max_pinned_memory_bytes=4 << 20)
     (lane,) = model.builder.lanes
     for rows in model.builder.buckets:
@@ -214,6 +214,20 @@ def without_page_locked_memory_answers_are_right_and_refusals_counted() -> None:
     assert model.predict(1, 2) == [2, 4]
     stats = model.core.pinned_stats()
     assert 0 < stats.pinned_bytes <= stats.limit_bytes == 4 << 20
+    model.end(runtime)
+
+
+@case
+def without_page_locked_memory_answers_are_right_and_slow_copies_counted() -> None:
+    model = Scaled(max_pinned_memory_bytes=0)
+    (lane,) = model.builder.lanes
+    for rows in model.builder.buckets:
+        model.builder.record(lane, rows, 0, lambda rows=rows: model.enqueue(lane, rows))
+    runtime = model.serve()
+    assert model.predict(1, 2) == [2, 4]
+    assert model.core.pinned_stats().pinned_bytes == 0
+    counters = runtime.engine_counters()
+    assert (counters["pageable_input_copies"], counters["pageable_output_copies"]) == (1, 1)
     model.end(runtime)
 
 
