@@ -35,16 +35,16 @@ class Contexts:
         raw = self._make()
         wanted = self._engine.device_memory_size_v2
         if not wanted:
-            return Context(self._library, raw, self._described, None)
+            return Context(self._library, raw, self._described, (self._device,))
         if instance not in self._scratch:
             self._scratch[instance] = self._take(wanted)
         scratch = self._scratch[instance]
         raw.set_device_memory(scratch.address, wanted)
-        return Context(self._library, raw, self._described, scratch)
+        return Context(self._library, raw, self._described, (scratch, self._device))
 
     def to_probe(self) -> Context:
         """One that infers shapes, and cannot execute. Raises ModelLoadError."""
-        return Context(self._library, self._make(), self._described, None)
+        return Context(self._library, self._make(), self._described, (self._device,))
 
     def _take(self, wanted: int) -> _core.CudaMemory:
         try:
@@ -76,14 +76,14 @@ class Contexts:
 class Context:
     """An IExecutionContext whose refusals are exceptions. Not thread-safe."""
 
-    def __init__(
-        self, library: Library, raw: Any, described: DescribedEngine, scratch: _core.CudaMemory | None
-    ) -> None:
+    def __init__(self, library: Library, raw: Any, described: DescribedEngine, kept: tuple[object, ...]) -> None:
+        """`kept` is what the context needs as long as it lives: its scratch memory, and its device."""
         self._library = library
         self._raw = raw
         self._described = described
-        self._scratch = scratch  # kept for as long as the context uses it
         self._profile = 0  # what TensorRT begins with
+        # The last, because attributes go in this order: the engine gives its memory back to a device that is there.
+        self._kept = kept
         # TensorRT gets the arrays' addresses; `described` keeps them.
         for name, values in described.shape_tensors.items():
             self._raw.set_tensor_address(name, values.ctypes.data)

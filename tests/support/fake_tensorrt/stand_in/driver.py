@@ -9,6 +9,7 @@ from dataclasses import dataclass
 READ, WRITE = 1, 2
 _OUT_OF_MEMORY = 2
 _NO_CAPTURE = 0
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
 
 class CudaError(Exception):
@@ -41,11 +42,14 @@ class Driver:
         self._library = ctypes.CDLL("libcuda.so.1")
 
     def compute_capability(self) -> str:
-        device = ctypes.c_int()
-        self._call("cuCtxGetDevice", ctypes.byref(device))
+        """Of the double's devices, which are all alike. A context must be current: the engine would lie there."""
+        current = ctypes.c_void_p()
+        self._call("cuCtxGetCurrent", ctypes.byref(current))
+        if not current.value:
+            raise AssertionError("expected the device's context to be current where TensorRT is called")
         major, minor = ctypes.c_int(), ctypes.c_int()
-        self._call("cuDeviceGetAttribute", ctypes.byref(major), ctypes.c_int(75), device)
-        self._call("cuDeviceGetAttribute", ctypes.byref(minor), ctypes.c_int(76), device)
+        self._call("cuDeviceGetAttribute", ctypes.byref(major), ctypes.c_int(_MAJOR), ctypes.c_int(0))
+        self._call("cuDeviceGetAttribute", ctypes.byref(minor), ctypes.c_int(_MINOR), ctypes.c_int(0))
         return f"{major.value}.{minor.value}"
 
     def take(self, size: int) -> int:
@@ -54,7 +58,16 @@ class Driver:
         return address.value
 
     def give_back(self, address: int) -> None:
+        """On any thread: the runtime library, by which TensorRT calls the driver, finds the context by itself.
+
+        The primary context must still be alive, though: with it, the memory would be gone already.
+        """
+        context = ctypes.c_void_p()
+        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), ctypes.c_int(0))
+        self._call("cuCtxPushCurrent_v2", context)
         self._call("cuMemFree_v2", ctypes.c_uint64(address))
+        self._call("cuCtxPopCurrent_v2", ctypes.byref(context))
+        self._call("cuDevicePrimaryCtxRelease_v2", ctypes.c_int(0))
 
     def is_capturing(self, stream: int) -> bool:
         status = ctypes.c_int()
