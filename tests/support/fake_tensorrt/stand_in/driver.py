@@ -35,6 +35,14 @@ class Access:
     kind: int
 
 
+@dataclass(frozen=True)
+class Block:
+    """Device memory, and the context that it belongs to."""
+
+    address: int
+    context: int
+
+
 class Driver:
     """Needs a current context, as every call of the driver does."""
 
@@ -52,22 +60,21 @@ class Driver:
         self._call("cuDeviceGetAttribute", ctypes.byref(minor), ctypes.c_int(_MINOR), ctypes.c_int(0))
         return f"{major.value}.{minor.value}"
 
-    def take(self, size: int) -> int:
-        address = ctypes.c_uint64()
+    def take(self, size: int) -> Block:
+        context, address = ctypes.c_void_p(), ctypes.c_uint64()
+        self._call("cuCtxGetCurrent", ctypes.byref(context))
         self._call("cuMemAlloc_v2", ctypes.byref(address), ctypes.c_size_t(size))
-        return address.value
+        return Block(address.value, context.value or 0)
 
-    def give_back(self, address: int) -> None:
+    def give_back(self, block: Block) -> None:
         """On any thread: the runtime library, by which TensorRT calls the driver, finds the context by itself.
 
-        The primary context must still be alive, though: with it, the memory would be gone already.
+        It must still be alive, though: with it, the memory would be gone already.
         """
-        context = ctypes.c_void_p()
-        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), ctypes.c_int(0))
-        self._call("cuCtxPushCurrent_v2", context)
-        self._call("cuMemFree_v2", ctypes.c_uint64(address))
-        self._call("cuCtxPopCurrent_v2", ctypes.byref(context))
-        self._call("cuDevicePrimaryCtxRelease_v2", ctypes.c_int(0))
+        popped = ctypes.c_void_p()
+        self._call("cuCtxPushCurrent_v2", ctypes.c_void_p(block.context))
+        self._call("cuMemFree_v2", ctypes.c_uint64(block.address))
+        self._call("cuCtxPopCurrent_v2", ctypes.byref(popped))
 
     def is_capturing(self, stream: int) -> bool:
         status = ctypes.c_int()
