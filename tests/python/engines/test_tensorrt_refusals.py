@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorrt_double as double
 from server_process import RepositoryBuilder, ServerProcess, StartServer
-from test_tensorrt_serving import WAITS, rows, write_onnx
+from test_tensorrt_serving import WAITS, onnx_model, rows
 
 from pyserver.client import Client
 
@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "no_such_device": (double.plan(), {"options": {"device": 1}}, "options.device: expected 0 to 0, got 1"),
     "no_datatype": (typed("FP8"), {}, "the tensor y is FP8, which no request can carry: cast it to FP16 or FP32"),
     "no_linear_layout": (typed(format="CHW4"), {}, "the tensor y has the layout CHW4, expected LINEAR"),
-    "output_on_the_host": (typed("INT32", location="HOST"), {}, "the output y is a shape tensor, which TensorRT writes"),
+    "output_on_the_host": (typed("INT32", location="HOST"), {}, "the output y is a shape tensor, which TensorRT"),
     "other_inputs": (
         double.plan(), {"inputs": [{"name": "x", "datatype": "FP16", "shape": [4]}]},
         "inputs: x: the plan has FP32 [4], model.yaml says FP16 [4]",
@@ -134,7 +134,7 @@ def test_a_flavour_that_is_missing_or_broken_is_told(tmp_path: Path, start_serve
     double.write_model(models, "wants_rtx", double.plan(**RTX), options={"flavour": "tensorrt_rtx"})
     double.write_model(models, "wants_full", double.plan(), options={"flavour": "tensorrt"})
     double.write_model(models, "any", double.plan())
-    x = write_onnx(tmp_path)
+    x = onnx_model()
     double.write_model(models, "lean_onnx", x, file="m.onnx", engine="tensorrt", options={"flavour": "tensorrt_lean"})
     environment = double.environment(missing=["tensorrt_rtx"], broken=["tensorrt"])
     server = start(start_server, models, environment)
@@ -178,7 +178,7 @@ def test_a_second_gpu_is_used_where_it_is_asked_for(tmp_path: Path, start_server
 def test_a_kept_plan_is_used_again_and_built_again_where_it_is_damaged(
     tmp_path: Path, start_server: StartServer
 ) -> None:
-    model = double.write_model(tmp_path / "models", "net", write_onnx(tmp_path), file="m.onnx", engine="tensorrt")
+    model = double.write_model(tmp_path / "models", "net", onnx_model(), file="m.onnx", engine="tensorrt")
     cache = ("--cache-dir", str(tmp_path / "cache"))
 
     def log_of_a_load() -> str:
@@ -199,5 +199,3 @@ def test_a_kept_plan_is_used_again_and_built_again_where_it_is_damaged(
     (model / "model.yaml").write_text("engine: tensorrt\nmax_batch_size: 2\n")
     assert "building a plan of" in log_of_a_load(), "what the plan depends on has changed"
     assert len(list(tmp_path.glob("cache/tensorrt/*/model.plan"))) == 2
-
-

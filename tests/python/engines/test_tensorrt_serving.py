@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +22,7 @@ WAITS = ({"op": "waits", "inputs": ["x"], "output": "y"},)
 ANY_WIDTH = {"x": [(1, 2), (4, 4), (8, 16)]}
 
 
-def write_onnx(path: Path) -> bytes:
+def onnx_model() -> bytes:
     """y = 2 · x + x"""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", 4])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 4])
@@ -58,7 +57,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     host = double.tensor("size", "INPUT", (2,), "INT32", location="HOST", values=[3, 5])
     tensors = [double.tensor("x", "INPUT", (-1, 4)), host, double.tensor("y", "OUTPUT", (-1, 4))]
     double.write_model(models, "shape_tensor", double.plan(tensors=tensors))
-    double.write_model(models, "onnx", write_onnx(folder), file="model.onnx", engine="tensorrt", max_batch_size=4)
+    double.write_model(models, "onnx", onnx_model(), file="model.onnx", engine="tensorrt", max_batch_size=4)
     arguments = [str(models), "--cache-dir", str(folder / "cache")]
     server = ServerProcess(arguments, folder / "log", double.environment())
     yield server
