@@ -27,7 +27,7 @@ class Contexts:
         self._library = library
         self._engine = engine
         self._described = described
-        self._device = device
+        self.device = device
         self._scratch: dict[int, _core.CudaMemory] = {}  # by instance
 
     def for_instance(self, instance: int) -> Context:
@@ -35,24 +35,24 @@ class Contexts:
         raw = self._make()
         wanted = self._engine.device_memory_size_v2
         if not wanted:
-            return Context(self._library, raw, self._described, (self._device,))
+            return Context(self._library, raw, self._described, (self.device,))
         if instance not in self._scratch:
             self._scratch[instance] = self._take(wanted)
         scratch = self._scratch[instance]
         raw.set_device_memory(scratch.address, wanted)
-        return Context(self._library, raw, self._described, (scratch, self._device))
+        return Context(self._library, raw, self._described, (scratch, self.device))
 
     def to_probe(self) -> Context:
         """One that infers shapes, and cannot execute. Raises ModelLoadError."""
-        return Context(self._library, self._make(), self._described, (self._device,))
+        return Context(self._library, self._make(), self._described, (self.device,))
 
     def _take(self, wanted: int) -> _core.CudaMemory:
         try:
-            return _core.CudaMemory(self._device, wanted)
+            return _core.CudaMemory(self.device, wanted)
         except _core.StatusError as error:
             if error.code != _RESOURCE_EXHAUSTED:
                 raise
-            raise ModelLoadError(out_of_memory(self._device.memory()[0], wanted)) from None
+            raise ModelLoadError(out_of_memory(self.device.memory()[0], wanted)) from None
 
     def _make(self) -> Any:
         module, engine = self._library.module, self._engine
@@ -69,7 +69,7 @@ class Contexts:
                 settings.dynamic_shapes_kernel_specialization_strategy = specialization.EAGER
                 raw = engine.create_execution_context(settings)
         if raw is None:
-            raise ModelLoadError(why_not_executed(self._library, told, self._device.memory()[0]))
+            raise ModelLoadError(why_not_executed(self._library, told, self.device.memory()[0]))
         return raw
 
 
