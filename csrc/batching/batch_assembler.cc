@@ -109,8 +109,15 @@ void BatchAssembler::add_parts(const Batch& batch, std::size_t input) {
   if (scattered.whole.name.empty()) return;  // absent
   if (signature_.batches()) scattered.whole.shape[0] = batch.rows;
   const std::size_t first = parts_.size();
-  for (const auto& request : batch.requests) parts_.push_back(request->inputs[input].bytes);
+  bool on_device = false;
+  for (const auto& request : batch.requests) {
+    const TensorView& own = request->inputs[input];
+    parts_.push_back(own.bytes);
+    device_parts_.push_back(own.device < 0 ? 0 : own.device_address);
+    on_device = on_device || own.device >= 0;
+  }
   scattered.parts = std::span(parts_).subspan(first);
+  if (on_device) scattered.device_parts = std::span(device_parts_).subspan(first);
 }
 
 Result<std::span<const ScatteredTensor>> BatchAssembler::scatter(const Batch& batch) {
@@ -118,7 +125,9 @@ Result<std::span<const ScatteredTensor>> BatchAssembler::scatter(const Batch& ba
   const std::size_t inputs = batch.requests.front()->inputs.size();
   scattered_.clear();
   parts_.clear();
-  parts_.reserve(inputs * batch.requests.size());  // spans of it must stay valid
+  parts_.reserve(inputs * batch.requests.size());  // spans of them must stay valid
+  device_parts_.clear();
+  device_parts_.reserve(parts_.capacity());
   for (std::size_t input = 0; input < inputs; ++input) {
     if (!is_made(input)) {
       add_parts(batch, input);
@@ -131,6 +140,7 @@ Result<std::span<const ScatteredTensor>> BatchAssembler::scatter(const Batch& ba
     made.whole.bytes = {};
     if (room->name.empty()) continue;  // absent
     parts_.push_back(rooms_[input]);
+    device_parts_.push_back(0);
     made.parts = std::span(parts_).last(1);
   }
   return std::span<const ScatteredTensor>(scattered_);

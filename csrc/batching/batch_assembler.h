@@ -65,6 +65,7 @@ class BatchAssembler {
   std::vector<TensorView> inputs_;
   std::vector<ScatteredTensor> scattered_;
   std::vector<std::span<const std::byte>> parts_;  // of all inputs
+  std::vector<std::uint64_t> device_parts_;        // likewise
   std::vector<TensorView> sliced_;
   std::vector<Position> positions_;  // one an output
 };

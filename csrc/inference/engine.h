@@ -69,6 +69,9 @@ class Engine {
   // Such as "openvino"; and where it runs, such as "CPU".
   virtual std::string_view name() const noexcept = 0;
   virtual std::string_view device() const noexcept = 0;
+  // Whether inputs may lie in the memory of this GPU, where clients put them (TensorView::device_address). Where not,
+  // such requests are refused before they get here.
+  virtual bool reads_device_memory(int /*device*/) const noexcept { return false; }
 
   // Complete: what the model's files say, with the configuration applied.
   virtual const ModelSignature& signature() const noexcept = 0;

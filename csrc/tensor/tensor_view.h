@@ -19,6 +19,10 @@ struct TensorView {
   // Row-major, little-endian, back to back. Each BYTES element is a 4-byte little-endian length and its data.
   // The first byte need not be aligned to the element.
   std::span<const std::byte> bytes;
+  // An input that lies on a GPU instead, in a client's CUDA shared memory: then `bytes` only tells its size, and begins
+  // at nullptr. -1: it does not.
+  int device = -1;
+  std::uint64_t device_address = 0;
 };
 
 // Whether `tensor.bytes` is exactly what datatype and shape ask for; a BYTES tensor is walked element by element.

@@ -107,6 +107,7 @@ def _version(state: VersionState) -> model_status_pb2.ModelVersionStatus:
         )
     )
     status.counts.CopyFrom(_counts(runtime))
+    status.engine_counters.update(runtime.engine_counters())
     return status
 
 
@@ -138,5 +139,4 @@ def _counts(runtime: _core.ModelRuntime) -> model_status_pb2.ModelVersionCounts:
         queue_depth=runtime.queue_depth,
         errors_by_code=errors,
         mean_batch_size=metrics.inferences / metrics.batches if metrics.batches else 0.0,
-        engine_counters=runtime.engine_counters(),
     )

@@ -15,6 +15,9 @@ class CudaGraphEngine final : public Engine {
 
   std::string_view name() const noexcept override { return resources_->engine; }
   std::string_view device() const noexcept override { return device_; }
+  bool reads_device_memory(int device) const noexcept override {
+    return device == resources_->memory.device->info().ordinal;
+  }
   const ModelSignature& signature() const noexcept override { return resources_->model.signature(); }
   // One group. Its instances name no CPU threads: one full batch beats two half ones.
   std::vector<InstanceGroup> instance_groups() const override;

@@ -146,10 +146,7 @@ Status LaneInstance::await() {
   while (true) {
     const bool raised = lane_.done.wait_for(kLookAfter);
     const Result<bool> reached = lane_.events.copied_out.reached();
-    if (!reached.ok()) {
-      resources_.health.fail(reached.status());
-      return reached.status();
-    }
+    if (!reached.ok()) return recover(reached.status());
     if (raised && *reached) return {};
   }
 }

@@ -37,7 +37,8 @@ class LaneInstance final : public EngineInstance {
   Status reserve_outputs(std::int64_t rows);
   // Returns when the batch is done, or the device has failed.
   Status await();
-  // After something could not be enqueued: what was may still read the requests' memory.
+  // After a call failed: what was enqueued may still read the requests' memory, so it is waited for. Where that fails,
+  // too, the device is lost.
   Status recover(Status failure);
   void count(std::int64_t rows, const CapturedGraph* graph);
   void give_outputs(std::int64_t rows, std::vector<TensorView>& outputs);

@@ -136,6 +136,22 @@ TEST_F(BatchAssemblerTest, TellsAnEngineThatGathersWhereTheRowsLieAndCopiesNothi
   EXPECT_EQ(metrics.copied_inputs.value(), 0u);
 }
 
+TEST_F(BatchAssemblerTest, TellsWhichPartsLieOnADevice) {
+  BatchAssembler assembler(signature, *pool, metrics);
+  const std::array<float, 2> row{1, 2};
+  Batch batch;
+  add(batch, {"x", Datatype::kFp32, {1, 2}, bytes_of(row)});
+  const auto on_host = assembler.scatter(batch);
+  ASSERT_TRUE(on_host.ok());
+  EXPECT_TRUE(on_host->front().device_parts.empty());
+  add(batch, {"x", Datatype::kFp32, {1, 2}, {}, 0, 0x7000});
+  const auto mixed = assembler.scatter(batch);
+  ASSERT_TRUE(mixed.ok());
+  ASSERT_EQ(mixed->front().device_parts.size(), 2u);
+  EXPECT_EQ(mixed->front().device_parts[0], 0u);
+  EXPECT_EQ(mixed->front().device_parts[1], 0x7000u);
+}
+
 TEST_F(BatchAssemblerTest, WhatIsMadeIsOnePartOfAScatteredBatch) {
   BatchAssembler assembler(signature, *pool, metrics, {true});
   Batch batch;
