@@ -394,6 +394,9 @@ class CudaDevice:
     def memory(self) -> tuple[int, int]:
         """Bytes: free, total. Raises StatusError."""
 
+    def zero(self, address: int, bytes: int, stream: int) -> None:  # noqa: A002 (what they are)
+        """Enqueues it on a CUstream. Raises StatusError. Releases the GIL."""
+
     def current(self) -> CurrentCudaDevice:
         """A context manager: meanwhile, other libraries use this device on this thread. Entering raises StatusError."""
 

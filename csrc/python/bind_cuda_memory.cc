@@ -41,6 +41,15 @@ std::unique_ptr<MemoryHolder> take_memory(const DeviceHolder& device, std::size_
   return std::make_unique<MemoryHolder>(MemoryHolder{value_or_throw(pool->take(bytes))});
 }
 
+void zero_memory(const DeviceHolder& holder, CUdeviceptr address, std::size_t bytes, std::uintptr_t stream) {
+  const py::gil_scoped_release release;
+  const cuda::Device& device = *holder.device;
+  const cuda::ContextScope scope(device);
+  throw_unless_ok(scope.status());
+  const CUresult result = device.api().MemsetD8Async(address, 0, bytes, reinterpret_cast<CUstream>(stream));
+  throw_unless_ok(device.driver().check(result, "cuMemsetD8Async"));
+}
+
 }  // namespace
 
 void bind_cuda_memory(py::module_& module) {
@@ -50,6 +59,7 @@ void bind_cuda_memory(py::module_& module) {
 
   auto device = py::reinterpret_borrow<py::class_<DeviceHolder>>(module.attr("CudaDevice"));
   device.def("current", [](const DeviceHolder& self) { return std::make_unique<CurrentDevice>(self); });
+  device.def("zero", &zero_memory, py::arg("address"), py::arg("bytes"), py::arg("stream"));
 
   py::class_<MemoryHolder>(module, "CudaMemory")
       .def(py::init(&take_memory), py::arg("device"), py::arg("bytes"))

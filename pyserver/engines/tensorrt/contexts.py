@@ -27,7 +27,7 @@ class Contexts:
         self._library = library
         self._engine = engine
         self._described = described
-        self._device = device
+        self.device = device
         self._scratch: dict[int, _core.CudaMemory] = {}  # by instance
 
     def for_instance(self, instance: int) -> Context:
@@ -35,24 +35,24 @@ class Contexts:
         raw = self._make()
         wanted = self._engine.device_memory_size_v2
         if not wanted:
-            return Context(self._library, raw, self._described, None)
+            return Context(self._library, raw, self._described, (self.device,))
         if instance not in self._scratch:
             self._scratch[instance] = self._take(wanted)
         scratch = self._scratch[instance]
         raw.set_device_memory(scratch.address, wanted)
-        return Context(self._library, raw, self._described, scratch)
+        return Context(self._library, raw, self._described, (scratch, self.device))
 
     def to_probe(self) -> Context:
         """One that infers shapes, and cannot execute. Raises ModelLoadError."""
-        return Context(self._library, self._make(), self._described, None)
+        return Context(self._library, self._make(), self._described, (self.device,))
 
     def _take(self, wanted: int) -> _core.CudaMemory:
         try:
-            return _core.CudaMemory(self._device, wanted)
+            return _core.CudaMemory(self.device, wanted)
         except _core.StatusError as error:
             if error.code != _RESOURCE_EXHAUSTED:
                 raise
-            raise ModelLoadError(out_of_memory(self._device.memory()[0], wanted)) from None
+            raise ModelLoadError(out_of_memory(self.device.memory()[0], wanted)) from None
 
     def _make(self) -> Any:
         module, engine = self._library.module, self._engine
@@ -69,21 +69,21 @@ class Contexts:
                 settings.dynamic_shapes_kernel_specialization_strategy = specialization.EAGER
                 raw = engine.create_execution_context(settings)
         if raw is None:
-            raise ModelLoadError(why_not_executed(self._library, told, self._device.memory()[0]))
+            raise ModelLoadError(why_not_executed(self._library, told, self.device.memory()[0]))
         return raw
 
 
 class Context:
     """An IExecutionContext whose refusals are exceptions. Not thread-safe."""
 
-    def __init__(
-        self, library: Library, raw: Any, described: DescribedEngine, scratch: _core.CudaMemory | None
-    ) -> None:
+    def __init__(self, library: Library, raw: Any, described: DescribedEngine, kept: tuple[object, ...]) -> None:
+        """`kept` is what the context needs as long as it lives: its scratch memory, and its device."""
         self._library = library
         self._raw = raw
         self._described = described
-        self._scratch = scratch  # kept for as long as the context uses it
         self._profile = 0  # what TensorRT begins with
+        # The last, because attributes go in this order: the engine gives its memory back to a device that is there.
+        self._kept = kept
         # TensorRT gets the arrays' addresses; `described` keeps them.
         for name, values in described.shape_tensors.items():
             self._raw.set_tensor_address(name, values.ctypes.data)

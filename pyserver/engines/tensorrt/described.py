@@ -36,7 +36,8 @@ class DescribedEngine:
 
 def describe(module: Any, engine: Any) -> DescribedEngine:
     """Raises ModelLoadError for a tensor that cannot be served."""
-    inputs, outputs = [], []
+    inputs: list[DeviceTensor] = []
+    outputs: list[DeviceTensor] = []
     shape_tensors = {}
     for index in range(engine.num_io_tensors):
         name = engine.get_tensor_name(index)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +33,19 @@ from pyserver.errors import ModelLoadError
 _log = logging.getLogger("pyserver.tensorrt")
 
 
+@contextmanager
+def _nothing_left_behind() -> Iterator[None]:
+    """What a failed load has made goes before its device does, and not whenever the exception's frames go."""
+    try:
+        yield
+    except Exception as error:
+        link: BaseException | None = error
+        while link is not None:
+            traceback.clear_frames(link.__traceback__)
+            link = link.__context__
+        raise
+
+
 class _Deserialized(NamedTuple):
     library: Library
     engine: Any  # an ICudaEngine
@@ -48,18 +63,28 @@ class TensorRtLoader:
         options = parse_options(TensorRtOptions, config.options, options_origin(context))
         model = find_model(path)
         device = _open_device(model, options.device)
-        # TensorRT works on the device whose context is current on this thread.
-        with device.current():
-            try:
-                if model.suffix == ONNX_SUFFIX:
-                    found = self._built(model, config, options, context, device)
-                else:
-                    found = self._deserialized(model, options, device)
-                return _record(found, config, options, context, device)
-            except NoFlavourError as error:
-                raise ModelLoadError(f"{model.name} needs TensorRT: {error.message}") from None
-            except ModelLoadError as error:
-                raise ModelLoadError(_named(model, error.message)) from None
+        try:
+            # TensorRT works on the device whose context is current on this thread.
+            with device.current(), _nothing_left_behind():
+                return self._load(model, config, options, context, device)
+        except NoFlavourError as error:
+            raise ModelLoadError(f"{model.name} needs TensorRT: {error.message}") from None
+        except ModelLoadError as error:
+            raise ModelLoadError(_named(model, error.message)) from None
+
+    def _load(
+        self,
+        model: Path,
+        config: ModelConfig,
+        options: TensorRtOptions,
+        context: LoadContext,
+        device: _core.CudaDevice,
+    ) -> _core.Engine:
+        if model.suffix == ONNX_SUFFIX:
+            found = self._built(model, config, options, context, device)
+        else:
+            found = self._deserialized(model, options, device)
+        return _record(found, config, options, context, device)
 
     def reads(self, path: Path) -> bool:
         """Only plans: ONNX models are everybody's."""

@@ -57,11 +57,11 @@ class Progress:
 
 def monitor_for(module: Any, progress: Progress) -> Any | None:
     """What a builder is given; None where the flavour has no such thing."""
-    base = getattr(module, "IProgressMonitor", None)
+    base: Any = getattr(module, "IProgressMonitor", None)
     if base is None:
         return None
 
-    class _Monitor(base):  # type: ignore[misc, valid-type]  # the base is only known when the module is
+    class _Monitor(base):  # type: ignore[misc]  # the base is only known when the module is
         def __init__(self) -> None:
             base.__init__(self)
 

@@ -106,6 +106,7 @@ class Recorder:
                     if not context.can_be_captured(lane.stream):
                         return "TensorRT says so of its engine"
                     context.set_addresses(self._addresses(lane))
+                    self._zero_inputs(lane, inputs)
                     # The first execution chooses and sets up what a captured one must find in place.
                     context.enqueue(lane.stream)
                     try:
@@ -135,6 +136,13 @@ class Recorder:
             return self._row_shapes({**outputs, **known})
 
         return enqueue
+
+    def _zero_inputs(self, lane: _core.CudaLane, shapes: Mapping[str, Shape]) -> None:
+        """For the first execution: what lies in new memory may be indices out of all bounds."""
+        for tensor in self.served.inputs:
+            size = prod(shapes[tensor.name]) * element_bytes(tensor.datatype)
+            if size:
+                self.contexts.device.zero(lane.input_address(tensor.name), size, lane.stream)
 
     def _addresses(self, lane: _core.CudaLane, without: Sequence[str] = ()) -> dict[str, int]:
         addresses = {tensor.name: lane.input_address(tensor.name) for tensor in self.served.inputs}

@@ -65,7 +65,10 @@ def test_warm_up_can_be_switched_off_and_on(tmp_path: Path) -> None:
         ("max_batch_size: '8'", "max_batch_size: expected a whole number, got '8'"),
         ("max_batch_size: true", "max_batch_size: expected a whole number, got True"),
         ("max_batch_size: -1", "max_batch_size: expected a number greater than or equal to 0, got -1"),
-        ("engine: tensorflow", "engine: expected 'openvino', 'torch', 'onnxruntime' or 'identity', got 'tensorflow'"),
+        (
+            "engine: tensorflow",
+            "engine: expected 'openvino', 'tensorrt', 'torch', 'onnxruntime' or 'identity', got 'tensorflow'",
+        ),
         ("version_policy: {latest: 0}", "version_policy.latest: expected a number greater than or equal to 1, got 0"),
         ("version_policy: {all: false}", "version_policy.all: expected true, got False"),
         (

@@ -174,6 +174,8 @@ def test_every_engine_is_reported() -> None:
         assert by_name["torch"].detail == (
             "the engine torch needs the package torch, which is not installed: pip install 'pyserver[torch]'"
         )
+    if not by_name["tensorrt"].available:
+        assert "none of tensorrt, tensorrt_rtx, tensorrt_lean is installed" in by_name["tensorrt"].detail
 
 
 def test_an_engine_whose_package_is_missing_says_what_to_install() -> None:

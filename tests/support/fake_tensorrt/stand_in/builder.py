@@ -85,11 +85,11 @@ class OnnxParser:
     def get_error(self, index: int) -> ParserError:
         return self._errors[index]
 
-    def parse_from_file(self, path: str) -> bool:
+    def parse_from_file(self, model: str) -> bool:
         import onnx
         from onnx import numpy_helper
 
-        graph = onnx.load(path).graph
+        graph = onnx.load(model).graph
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         self._network.inputs = [_tensor(value) for value in graph.input]
         self._network.outputs = [_tensor(value) for value in graph.output]

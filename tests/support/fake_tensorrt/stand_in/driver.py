@@ -9,6 +9,7 @@ from dataclasses import dataclass
 READ, WRITE = 1, 2
 _OUT_OF_MEMORY = 2
 _NO_CAPTURE = 0
+_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
 
 class CudaError(Exception):
@@ -34,6 +35,14 @@ class Access:
     kind: int
 
 
+@dataclass(frozen=True)
+class Block:
+    """Device memory, and the context that it belongs to."""
+
+    address: int
+    context: int
+
+
 class Driver:
     """Needs a current context, as every call of the driver does."""
 
@@ -41,20 +50,31 @@ class Driver:
         self._library = ctypes.CDLL("libcuda.so.1")
 
     def compute_capability(self) -> str:
-        device = ctypes.c_int()
-        self._call("cuCtxGetDevice", ctypes.byref(device))
+        """Of the double's devices, which are all alike. A context must be current: the engine would lie there."""
+        current = ctypes.c_void_p()
+        self._call("cuCtxGetCurrent", ctypes.byref(current))
+        if not current.value:
+            raise AssertionError("expected the device's context to be current where TensorRT is called")
         major, minor = ctypes.c_int(), ctypes.c_int()
-        self._call("cuDeviceGetAttribute", ctypes.byref(major), ctypes.c_int(75), device)
-        self._call("cuDeviceGetAttribute", ctypes.byref(minor), ctypes.c_int(76), device)
+        self._call("cuDeviceGetAttribute", ctypes.byref(major), ctypes.c_int(_MAJOR), ctypes.c_int(0))
+        self._call("cuDeviceGetAttribute", ctypes.byref(minor), ctypes.c_int(_MINOR), ctypes.c_int(0))
         return f"{major.value}.{minor.value}"
 
-    def take(self, size: int) -> int:
-        address = ctypes.c_uint64()
+    def take(self, size: int) -> Block:
+        context, address = ctypes.c_void_p(), ctypes.c_uint64()
+        self._call("cuCtxGetCurrent", ctypes.byref(context))
         self._call("cuMemAlloc_v2", ctypes.byref(address), ctypes.c_size_t(size))
-        return address.value
+        return Block(address.value, context.value or 0)
 
-    def give_back(self, address: int) -> None:
-        self._call("cuMemFree_v2", ctypes.c_uint64(address))
+    def give_back(self, block: Block) -> None:
+        """On any thread: the runtime library, by which TensorRT calls the driver, finds the context by itself.
+
+        It must still be alive, though: with it, the memory would be gone already.
+        """
+        popped = ctypes.c_void_p()
+        self._call("cuCtxPushCurrent_v2", ctypes.c_void_p(block.context))
+        self._call("cuMemFree_v2", ctypes.c_uint64(block.address))
+        self._call("cuCtxPopCurrent_v2", ctypes.byref(popped))
 
     def is_capturing(self, stream: int) -> bool:
         status = ctypes.c_int()

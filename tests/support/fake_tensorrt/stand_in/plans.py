@@ -41,14 +41,12 @@ def readable(content: bytes, flavour: str, version: str, compute: str, logger: I
     if plan["version"] != version:
         if flavour == "tensorrt_rtx":
             # It fails without a word of the version; get_engine_validity() tells.
-            logger.log(
-                Severity.ERROR, "IRuntime::deserializeCudaEngine: Error Code 1: Internal Error (Unsupported)"
-            )
+            logger.log(Severity.ERROR, "IRuntime::deserializeCudaEngine: Error Code 1: Internal Error ()")
         else:
             logger.log(
                 Severity.ERROR,
-                "IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error (The engine plan file is not compatible "
-                f"with this version of TensorRT, expecting library version {version} got {plan['version']}, please "
+                "IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error (The engine plan file is not "
+                f"compatible with this version of TensorRT, expecting library version {version} got {plan['version']}, please "
                 "rebuild.)",
             )
         return None

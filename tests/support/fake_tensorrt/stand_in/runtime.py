@@ -44,10 +44,10 @@ class ICudaEngine:
         self.driver = driver
         self.logger = logger
         self._tensors = {tensor["name"]: tensor for tensor in plan["tensors"]}
-        self._weights = driver.take(plan["weights_bytes"]) if plan["weights_bytes"] else 0
+        self._weights = driver.take(plan["weights_bytes"])
 
     def __del__(self) -> None:
-        if getattr(self, "_weights", 0):
+        if hasattr(self, "_weights"):
             self.driver.give_back(self._weights)
 
     @property
