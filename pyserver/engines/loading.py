@@ -36,6 +36,7 @@ class LoadContext:
     threads: int  # CPU threads, where the model's options name none
     cache_folder: Path | None = None  # compiled models are kept there
     config_source: Path | None = None  # the model.yaml, for messages
+    core: _core.Core | None = None  # whose requests the model is for; engines on a GPU share its page-locked memory
     ops: DeviceOps | None = None  # unless options.device_ops is false, an engine on a GPU asks for them
 
 

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from pyserver import _core
 from pyserver.config.schema import ModelConfig, VersionPolicy
@@ -155,7 +156,7 @@ class Follower:
         try:
             if config is None:
                 raise ModelLoadError(problem)
-            context = LoadContext(self._context.threads, self._context.cache_folder, model.config_path)
+            context = replace(self._context, config_source=model.config_path)
             runtime = load_runtime(self._core, model.name, found, config, context)
         except ModelLoadError as error:
             self._failed(model.name, found, error.message)

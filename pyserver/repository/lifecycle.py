@@ -36,7 +36,7 @@ class ModelRepository:
         self._stopping = threading.Event()
         self._records = ModelRecords(core, self._log)
         self._drainer = Drainer(settings.unload_grace_s, self._log)
-        context = LoadContext(settings.cpu_threads or budget.threads, settings.cache_dir)
+        context = LoadContext(settings.cpu_threads or budget.threads, settings.cache_dir, core=core)
         self._follower = Follower(core, self._records, self._drainer, context, self._stopping, self._log)
         self._watcher = Watcher(self.poll, settings.poll_interval_s, self._log)
         self._started = False

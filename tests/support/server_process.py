@@ -53,11 +53,18 @@ class ServerProcess:
     A sanitizer's report in its log fails the test when the server is killed, also where it went on serving.
     """
 
-    def __init__(self, arguments: Sequence[str], log_path: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log_path: Path,
+        environment: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "pyserver"),
+    ) -> None:
+        """`program`: what stands for `-m pyserver`."""
         self.log_path = log_path
         with log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [SERVER_PYTHON, "-m", "pyserver", "serve", "--grpc-address", "127.0.0.1:0", *arguments],
+                [SERVER_PYTHON, *program, "serve", "--grpc-address", "127.0.0.1:0", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
