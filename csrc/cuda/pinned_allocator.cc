@@ -58,36 +58,37 @@ std::byte* PinnedAllocator::allocate(std::size_t bytes) noexcept {
 std::byte* PinnedAllocator::allocate_pinned(std::size_t bytes) noexcept {
   const bool large = PinnedBlocks::is_large(bytes);
   const std::size_t wanted = large ? bytes : PinnedBlocks::kChunkBytes;
+  std::byte* region = nullptr;  // of nobody yet
+  bool reserved = false;
   // Without memory for its books it has no page-locked memory, either.
   try {
     std::unique_lock lock(mutex_);
-    if (!large) {
-      if (std::byte* block = blocks_.take(bytes)) return block;
+    if (std::byte* block = large ? nullptr : blocks_.take(bytes)) return block;
+    if (wanted <= limits_.max_bytes - pinned_bytes_) {
+      pinned_bytes_ += wanted;
+      reserved = true;
+      lock.unlock();
+      Result<std::byte*> locked = lock_pages(*device_, wanted);
+      lock.lock();
+      if (locked.ok()) {
+        region = *locked;
+        if (large) {
+          blocks_.add_large(region, wanted);
+          return region;
+        }
+        blocks_.add_chunk(region);
+        region = nullptr;
+        reserved = false;
+        return blocks_.take(bytes);
+      }
     }
-    if (wanted > limits_.max_bytes - pinned_bytes_) {
-      ++refused_;
-      return nullptr;
-    }
-    pinned_bytes_ += wanted;
-    lock.unlock();
-    const Result<std::byte*> region = lock_pages(*device_, wanted);
-    lock.lock();
-    if (region.ok()) return take_from(*region, bytes);
-    pinned_bytes_ -= wanted;
   } catch (const std::bad_alloc&) {
   }
+  if (region != nullptr) unlock_pages(*device_, region);
   const std::lock_guard lock(mutex_);
+  if (reserved) pinned_bytes_ -= wanted;
   ++refused_;
   return nullptr;
-}
-
-std::byte* PinnedAllocator::take_from(std::byte* region, std::size_t bytes) {
-  if (PinnedBlocks::is_large(bytes)) {
-    blocks_.add_large(region, bytes);
-    return region;
-  }
-  blocks_.add_chunk(region);
-  return blocks_.take(bytes);
 }
 
 void PinnedAllocator::release(std::byte* block, std::size_t bytes) noexcept {

@@ -57,8 +57,6 @@ class PinnedAllocator final : public Allocator {
 
  private:
   std::byte* allocate_pinned(std::size_t bytes) noexcept;
-  // Under mutex_: a block for `bytes` from a new region. Throws std::bad_alloc.
-  std::byte* take_from(std::byte* region, std::size_t bytes);
 
   const PinnedLimits limits_;
   HostAllocator host_;

@@ -38,5 +38,24 @@ std::size_t fakePageableCopies() {
 
 void fakeFailCall(const char* function, std::size_t after, CUresult result) {
   const std::lock_guard lock(world().mutex);
-  world().injection = {.function = function, .after = after, .result = result, .armed = true};
+  world().injection = {.function = function, .after = after, .result = result, .armed = result != CUDA_SUCCESS};
+}
+
+void fakeHoldStream(CUstream handle) {
+  const std::lock_guard lock(world().mutex);
+  if (const auto stream = world().streams.find(handle)) stream->held = true;
+}
+
+void fakeReleaseStream(CUstream handle) {
+  const std::lock_guard lock(world().mutex);
+  const auto stream = world().streams.find(handle);
+  if (!stream) return;
+  stream->held = false;
+  stream->wake.notify_all();
+}
+
+int fakeStreamIdle(CUstream handle) {
+  const std::lock_guard lock(world().mutex);
+  const auto stream = world().streams.find(handle);
+  return !stream || (!stream->busy && stream->queue.empty()) ? 1 : 0;
 }

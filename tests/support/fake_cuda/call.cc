@@ -43,7 +43,7 @@ Call::Call(const char* function, unsigned rules) : world_(world()), function_(fu
       result_ = fault("has a current context that was released", CUDA_ERROR_CONTEXT_IS_DESTROYED);
       return;
     }
-    result_ = state.failed;
+    if (result_ == CUDA_SUCCESS) result_ = state.failed;
     released_anyway_ = (rules & kReleases) != 0;
     if (refused()) return;
   }
@@ -57,7 +57,8 @@ bool Call::planted_failure(const char* function, unsigned rules) {
   if (!planted.armed || !meant || planted.after-- > 0) return false;
   planted.armed = false;
   result_ = planted.result;
-  return true;
+  released_anyway_ = (rules & kReleases) != 0;
+  return refused();
 }
 
 void Call::check_capture() {
@@ -82,7 +83,7 @@ template <typename T>
 std::shared_ptr<T> Call::known(const Registry<T>& registry, const void* handle, const char* kind) {
   std::shared_ptr<T> object = registry.find(handle);
   if (object) return object;
-  const std::string name = text("the ", kind, " ", hex(reinterpret_cast<std::uintptr_t>(handle)));
+  const std::string name = text(kind, " ", hex(reinterpret_cast<std::uintptr_t>(handle)));
   result_ = fault(registry.was(handle) ? text("uses ", name, ", which was destroyed")
                                        : text("uses ", name, ", which there never was"),
                   CUDA_ERROR_INVALID_HANDLE);
@@ -93,7 +94,7 @@ std::shared_ptr<T> Call::known(const Registry<T>& registry, const void* handle, 
 template <typename T>
 std::shared_ptr<T> Call::of_this_context(std::shared_ptr<T> object, const char* kind) {
   if (!object || device_ < 0 || object->device == device_) return object;
-  result_ = fault(text("uses a ", kind, " of device ", object->device, " with the context of device ", device_),
+  result_ = fault(text("uses ", kind, " of device ", object->device, " with the context of device ", device_),
                   CUDA_ERROR_INVALID_CONTEXT);
   released_anyway_ = false;
   return nullptr;
@@ -105,25 +106,25 @@ std::shared_ptr<Stream> Call::stream(CUstream handle) {
         fault("uses a default stream, which is ordered with streams that it should not know", CUDA_ERROR_NOT_SUPPORTED);
     return nullptr;
   }
-  return of_this_context(known(world_.streams, handle, "stream"), "stream");
+  return of_this_context(known(world_.streams, handle, "a stream"), "a stream");
 }
 
 std::shared_ptr<Event> Call::event(CUevent handle) {
-  return of_this_context(known(world_.events, handle, "event"), "event");
+  return of_this_context(known(world_.events, handle, "an event"), "an event");
 }
 
-std::shared_ptr<Graph> Call::graph(CUgraph handle) { return known(world_.graphs, handle, "graph"); }
+std::shared_ptr<Graph> Call::graph(CUgraph handle) { return known(world_.graphs, handle, "a graph"); }
 
 std::shared_ptr<GraphExec> Call::exec(CUgraphExec handle) {
-  return of_this_context(known(world_.execs, handle, "executable graph"), "graph");
+  return of_this_context(known(world_.execs, handle, "a graph"), "a graph");
 }
 
 std::shared_ptr<Module> Call::module(CUmodule handle) {
-  return of_this_context(known(world_.modules, handle, "module"), "module");
+  return of_this_context(known(world_.modules, handle, "a module"), "a module");
 }
 
 std::shared_ptr<Function> Call::function(CUfunction handle) {
-  return of_this_context(known(world_.functions, handle, "function"), "function");
+  return of_this_context(known(world_.functions, handle, "a function"), "a function");
 }
 
 }  // namespace fake_cuda

@@ -62,7 +62,7 @@ CUresult CUDAAPI cuStreamBeginCapture(CUstream handle, CUstreamCaptureMode mode)
 }
 
 CUresult CUDAAPI cuStreamEndCapture(CUstream handle, CUgraph* graph) {
-  Call call("cuStreamEndCapture", kNeedsContext);
+  Call call("cuStreamEndCapture", kNeedsContext | kReleases);
   if (call.refused()) return call.result();
   *graph = nullptr;
   const auto stream = call.stream(handle);
@@ -76,7 +76,8 @@ CUresult CUDAAPI cuStreamEndCapture(CUstream handle, CUgraph* graph) {
   if (capture->mode != CU_STREAM_CAPTURE_MODE_RELAXED && capture->thread != std::this_thread::get_id()) {
     return CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD;
   }
-  const CUresult result = finish(call.state(), capture, *stream);
+  CUresult result = finish(call.state(), capture, *stream);
+  if (call.result() != CUDA_SUCCESS) result = call.result();
   if (result == CUDA_SUCCESS) *graph = static_cast<CUgraph>(call.state().graphs.add(capture->graph));
   return result;
 }

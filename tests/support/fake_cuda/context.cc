@@ -50,9 +50,9 @@ CUresult CUDAAPI cuInit(unsigned int) {
   Call call("cuInit", kAnytime);
   if (call.refused()) return call.result();
   World& world = call.state();
-  if (world.initialised) return CUDA_SUCCESS;
   const std::size_t devices = number_in_environment("FAKE_CUDA_DEVICES", 1);
   if (devices == 0) return CUDA_ERROR_NO_DEVICE;
+  if (world.initialised) return CUDA_SUCCESS;
   world.memory_bytes = number_in_environment("FAKE_CUDA_MEMORY_MIB", 1024) << 20;
   world.report_leaks = number_in_environment("FAKE_CUDA_LEAKS", 1) != 0;
   world.devices.resize(devices);
@@ -151,7 +151,7 @@ CUresult CUDAAPI cuDevicePrimaryCtxRelease(CUdevice device) {
   if (!is_device(device)) return CUDA_ERROR_INVALID_DEVICE;
   DeviceState& state = call.state().devices[static_cast<std::size_t>(device)];
   if (state.retained == 0) return call.fault("releases a context that nobody holds", CUDA_ERROR_INVALID_CONTEXT);
-  if (--state.retained > 0) return CUDA_SUCCESS;
+  if (--state.retained > 0) return call.result();
   // What belongs to a context goes with it; whoever still holds some of it will use what is gone.
   const std::size_t left = living_objects(device).size();
   if (left > 0) {
@@ -160,11 +160,12 @@ CUresult CUDAAPI cuDevicePrimaryCtxRelease(CUdevice device) {
                CUDA_SUCCESS);
   }
   state.failed = CUDA_SUCCESS;
-  return CUDA_SUCCESS;
+  return call.result();
 }
 
 CUresult CUDAAPI cuCtxGetCurrent(CUcontext* context) {
-  Call call("cuCtxGetCurrent", kNeedsInit);
+  // Never fails by chance: it looks at what the thread has.
+  Call call("cuCtxGetCurrent", kNeedsInit | kReleases);
   if (call.refused()) return call.result();
   *context = context_stack.empty() ? nullptr : context_stack.back();
   return CUDA_SUCCESS;
@@ -195,5 +196,5 @@ CUresult CUDAAPI cuCtxPopCurrent(CUcontext* context) {
   if (context_stack.empty()) return call.fault("pops a context, but none was pushed", CUDA_ERROR_INVALID_CONTEXT);
   if (context != nullptr) *context = context_stack.back();
   context_stack.pop_back();
-  return CUDA_SUCCESS;
+  return call.result();
 }

@@ -102,13 +102,17 @@ size_t fakeCalls(const char* function);
 /* Copies from and to ordinary host memory, which are slow on a real device. */
 size_t fakePageableCopies(void);
 
-/* The call number `after` + 1 of the function from now on does nothing but return `result`; once. "" for any function
- * but those that release something. */
+/* The call number `after` + 1 of the function from now on returns `result`; once. It does nothing else, but what it was
+ * to release is released, as the driver does it on a device that has failed. "": of any function but those that release
+ * something. CUDA_SUCCESS takes back what was planted. */
 void fakeFailCall(const char* function, size_t after, CUresult result);
 
 /* While held, a stream executes nothing: what is enqueued stays ahead, for as long as a test wants. */
 void fakeHoldStream(CUstream stream);
 void fakeReleaseStream(CUstream stream);
+
+/* Whether all that was enqueued has run; unlike the driver's question, asking teaches the double nothing. */
+int fakeStreamIdle(CUstream stream);
 
 /* The leaks of this moment, each as a fault; returns how many. At exit it is called by itself. */
 size_t fakeReportLeaks(void);

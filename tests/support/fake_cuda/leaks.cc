@@ -12,7 +12,7 @@ template <typename Object>
 void append_living(const Registry<Object>& registry, int device, const char* kind, std::vector<std::string>& names) {
   for (const auto& [handle, object] : registry.all()) {
     if (device >= 0 && object->device != device) continue;
-    names.push_back(text("a ", kind, " of device ", object->device, ", from ", *object->created_by));
+    names.push_back(text(kind, " of device ", object->device, ", from ", *object->created_by));
   }
 }
 
@@ -40,11 +40,11 @@ std::vector<std::string> living_objects(int device) {
           text("the context of device ", i, ", retained ", state.retained, " times, first by ", *state.retained_by));
     }
   }
-  append_living(world.streams, device, "stream", names);
-  append_living(world.events, device, "event", names);
-  append_living(world.graphs, device, "graph", names);
-  append_living(world.execs, device, "graph that is ready to launch", names);
-  append_living(world.modules, device, "module", names);
+  append_living(world.streams, device, "a stream", names);
+  append_living(world.events, device, "an event", names);
+  append_living(world.graphs, device, "a graph", names);
+  append_living(world.execs, device, "a graph that is ready to launch", names);
+  append_living(world.modules, device, "a module", names);
   world.memory.each([&](const std::shared_ptr<Block>& block) {
     if (block->living() && (device < 0 || block->device == device)) names.push_back(block->name());
   });

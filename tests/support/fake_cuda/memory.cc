@@ -31,10 +31,10 @@ std::shared_ptr<Bytes> Bytes::for_device(std::size_t size) {
   void* memory = ::operator new(size + 2 * kGuardBytes, std::align_val_t{kAlignment}, std::nothrow);
   if (memory == nullptr) return nullptr;
   std::byte* const data = static_cast<std::byte*>(memory) + kGuardBytes;
-  std::fill_n(data - kGuardBytes, kGuardBytes, kGuard);
   std::fill_n(data, size, kNew);
-  std::fill_n(data + size, kGuardBytes, kGuard);
-  return std::shared_ptr<Bytes>(new Bytes(Kind::kDevice, data, size, -1));
+  const std::shared_ptr<Bytes> bytes(new Bytes(Kind::kDevice, data, size, -1));
+  bytes->restore_guards();
+  return bytes;
 }
 
 std::shared_ptr<Bytes> Bytes::for_host(std::size_t size) {
@@ -72,6 +72,12 @@ bool Bytes::guards_intact() const {
   const auto is_guard = [](std::byte value) { return value == kGuard; };
   return std::all_of(data_ - kGuardBytes, data_, is_guard) &&
          std::all_of(data_ + size_, data_ + size_ + kGuardBytes, is_guard);
+}
+
+void Bytes::restore_guards() {
+  if (kind_ != Kind::kDevice) return;
+  std::fill_n(data_ - kGuardBytes, kGuardBytes, kGuard);
+  std::fill_n(data_ + size_, kGuardBytes, kGuard);
 }
 
 std::string Block::name() const {

@@ -28,6 +28,8 @@ class Bytes {
   std::byte* data() const { return data_; }
   int file() const { return file_; }  // -1: not shared
   bool guards_intact() const;
+  // After a report, so that the same step beyond is told once.
+  void restore_guards();
 
  private:
   enum class Kind { kDevice, kHost, kShared };

@@ -1,5 +1,4 @@
 // What a stream's thread does.
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -24,8 +23,12 @@ std::string changed_host_memory(const Step& step) {
 
 std::string broken_guards(const Step& step) {
   if (!step.work.is_kernel) return {};
-  const bool intact =
-      std::all_of(step.kept.begin(), step.kept.end(), [](const auto& bytes) { return bytes->guards_intact(); });
+  bool intact = true;
+  for (const auto& bytes : step.kept) {
+    if (bytes->guards_intact()) continue;
+    bytes->restore_guards();
+    intact = false;
+  }
   return intact ? "" : *step.work.what + " writes beyond the memory that it was given";
 }
 

@@ -91,16 +91,3 @@ CUresult CUDAAPI cuLaunchHostFunc(CUstream handle, CUhostFn function, void* argu
   };
   return enqueue(call, stream, std::move(work));
 }
-
-void fakeHoldStream(CUstream handle) {
-  Call call("fakeHoldStream", kNeedsInit);
-  if (const auto stream = call.stream(handle)) stream->held = true;
-}
-
-void fakeReleaseStream(CUstream handle) {
-  Call call("fakeReleaseStream", kNeedsInit);
-  const auto stream = call.stream(handle);
-  if (!stream) return;
-  stream->held = false;
-  stream->wake.notify_all();
-}

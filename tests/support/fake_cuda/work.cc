@@ -32,6 +32,28 @@ std::string wrong_range(const Range& range, const Block* block, int device, bool
   return {};
 }
 
+// Checks the order of range `i`, which is right by itself, and fills what `step` has for it.
+void place(Call& call, const Work& work, std::size_t i, Block& block, const std::string& launched, Step& step) {
+  const World& world = call.state();
+  const Range& range = work.ranges[i];
+  const std::size_t begin = range.address - block.base;
+  const std::size_t end = begin + range.bytes;
+  if (const auto other = block.log.conflict(begin, end, range.kind, step.clock)) {
+    call.fault(text(launched, verb_of(range.kind), " ", bytes_of(begin, end), " of ", block.name(), ", of which ",
+                    *other->what, " ", verb_of(other->kind), " ", bytes_of(other->begin, other->end),
+                    ": nothing orders the two"),
+               CUDA_SUCCESS);
+  }
+  std::byte* const pointer = block.bytes->data() + begin;
+  step.pointers[i] = pointer;
+  step.kept.push_back(block.bytes);
+  // Nothing that runs before this changes the bytes, so the host must not, either. Functions of the host may.
+  if (block.where == Where::kHost && !work.is_kernel && world.host_functions == 0 &&
+      !block.log.has_running_write(begin, end, world.host)) {
+    step.host_sums[i] = host_sum(pointer, range.bytes);
+  }
+}
+
 }  // namespace
 
 Label label_on(const Call& call, const Stream& stream) {
@@ -44,40 +66,35 @@ bool prepare(Call& call, const Work& work, const Clock& clock, Agent agent, std:
   World& world = call.state();
   // Of a graph, what was captured by another call.
   const std::string launched = work.what->starts_with(call.function()) ? "" : "launches " + *work.what + ", which ";
+  std::vector<std::shared_ptr<Block>> blocks;
   bool right = true;
+  for (const Range& range : work.ranges) {
+    // A range without bytes touches nothing, wherever it is.
+    blocks.push_back(range.bytes == 0 ? nullptr : world.memory.find(range.address));
+    if (range.bytes == 0) continue;
+    const bool is_device_address = world.memory.is_device_address(range.address);
+    const std::string wrong = wrong_range(range, blocks.back().get(), call.device(), is_device_address);
+    if (wrong.empty()) continue;
+    call.fault(launched + wrong, CUDA_ERROR_ILLEGAL_ADDRESS);
+    right = false;
+  }
+  if (!right) return false;
   step.work = work;
   step.clock = clock;
-  for (const Range& range : work.ranges) {
-    const std::shared_ptr<Block> block = range.bytes == 0 ? nullptr : world.memory.find(range.address);
-    step.pointers.push_back(nullptr);
-    step.host_sums.push_back(0);
-    if (range.bytes == 0) continue;
-    const std::string wrong =
-        wrong_range(range, block.get(), call.device(), world.memory.is_device_address(range.address));
-    if (!wrong.empty()) {
-      call.fault(launched + wrong, CUDA_ERROR_ILLEGAL_ADDRESS);
-      right = false;
-      continue;
-    }
-    const std::size_t begin = range.address - block->base;
-    const std::size_t end = begin + range.bytes;
-    if (const auto other = block->log.conflict(begin, end, range.kind, clock)) {
-      call.fault(text(launched, verb_of(range.kind), " ", bytes_of(begin, end), " of ", block->name(), ", of which ",
-                      *other->what, " ", verb_of(other->kind), " ", bytes_of(other->begin, other->end),
-                      ": nothing orders the two"),
-                 CUDA_SUCCESS);
-    }
-    std::byte* const pointer = block->bytes->data() + begin;
-    if (block->where == Where::kHost && !work.is_kernel && world.host_functions == 0 &&
-        !block->log.has_running_write(begin, end, world.host)) {
-      step.host_sums.back() = host_sum(pointer, range.bytes);
-    }
-    block->log.add({begin, end, range.kind, agent, time, work.what}, world.host);
-    step.pointers.back() = pointer;
-    step.kept.push_back(block->bytes);
+  step.host_sums.resize(work.ranges.size());
+  step.pointers.resize(work.ranges.size());
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (blocks[i]) place(call, work, i, *blocks[i], launched, step);
   }
-  if (right && work.is_host_function) ++world.host_functions;
-  return right;
+  // Last, for what one step does to the same bytes has no order and needs none.
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const Range& range = work.ranges[i];
+    if (!blocks[i]) continue;
+    const std::size_t begin = range.address - blocks[i]->base;
+    blocks[i]->log.add({begin, begin + range.bytes, range.kind, agent, time, work.what}, world.host);
+  }
+  if (work.is_host_function) ++world.host_functions;
+  return true;
 }
 
 CUresult enqueue(Call& call, const std::shared_ptr<Stream>& stream, Work work) {
