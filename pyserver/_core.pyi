@@ -471,8 +471,9 @@ class CudaGraphEngineBuilder:
         """Captures what `enqueue` puts on lane.stream as the graph of this bucket and profile.
 
         It reads lane.input_address() and writes lane.output_address(). `output_shapes`: of the outputs with free
-        dimensions. `enqueue` is called once, and kept as long as the engine: it owns what the graph uses. Raises
-        StatusError where it cannot be captured, or with the text of what `enqueue` raised.
+        dimensions. `enqueue` is called once, and kept as long as the engine: it owns what the graph uses. It must not
+        know the ModelRuntime, which would be a cycle. Raises StatusError where it cannot be captured, or with the text
+        of what `enqueue` raised.
         """
 
     def adopt(

@@ -14,8 +14,8 @@ struct ScatteredTensor {
   TensorView whole;
   // In the order of the rows; together as many bytes as the shape asks for. They need not be aligned.
   std::span<const std::span<const std::byte>> parts;
-  // Empty, or one a part: its address in CUDA shared memory (its bytes then only tell the size); 0 where it lies in host
-  // memory.
+  // Empty, or one a part: its address in CUDA shared memory (its bytes then only tell the size); 0 where it lies in
+  // host memory.
   std::span<const std::uint64_t> device_parts;
 };
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 import os
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast
+
+sys.path.append(str(Path(__file__).parent))  # the servers' Python leaves a program's folder out
 
 import gil_holder
 from device_kernels import READ, WRITE, Double, Range

@@ -53,7 +53,9 @@ TEST(BucketPlanTest, EveryBatchGoesToTheSmallestBucketThatHoldsIt) {
     const auto index = plan->index_for(rows);
     ASSERT_TRUE(index.has_value()) << rows;
     EXPECT_GE(plan->buckets()[*index], rows);
-    if (*index > 0) EXPECT_LT(plan->buckets()[*index - 1], rows);
+    if (*index > 0) {
+      EXPECT_LT(plan->buckets()[*index - 1], rows);
+    }
   }
   EXPECT_FALSE(plan->index_for(0));
   EXPECT_FALSE(plan->index_for(13));

@@ -41,6 +41,7 @@ TEST_F(GraphBuilderTest, AGraphThatSomebodyElseCapturedIsCopied) {
   options.lanes = 1;
   ASSERT_TRUE(begin(options).ok());
   {
+    const cuda::ContextScope context(*device);
     cuda::Stream& stream = builder->lane(0).streams->compute;
     ASSERT_TRUE(cuda::begin_capture(stream).ok());
     ASSERT_TRUE(enqueue_scale(builder->lane(0), 1).ok());

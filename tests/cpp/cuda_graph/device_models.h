@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -67,6 +68,7 @@ class DeviceTest : public testing::Test {
  protected:
   // The device that the double gives has not failed in any test, unless the test takes one of its own.
   explicit DeviceTest(int ordinal = 0) {
+    setenv("FAKE_CUDA_DEVICES", "3", /*overwrite=*/1);  // heeded the first time
     auto opened = cuda::Driver::open();
     EXPECT_TRUE(opened.ok()) << opened.status().message();
     driver = *opened;

@@ -248,8 +248,8 @@ TEST_P(InferServiceTest, AClosedTableRefusesEveryRequest) {
 
 INSTANTIATE_TEST_SUITE_P(Engines, InferServiceTest,
                          testing::Values(GatedEngine::Takes::kOnePiece, GatedEngine::Takes::kParts),
-                         [](const auto& info) {
-                           return info.param == GatedEngine::Takes::kParts ? "TakesParts" : "TakesOnePiece";
+                         [](const auto& engine) {
+                           return engine.param == GatedEngine::Takes::kParts ? "TakesParts" : "TakesOnePiece";
                          });
 
 }  // namespace

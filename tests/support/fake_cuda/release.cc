@@ -5,7 +5,9 @@
 namespace fake_cuda {
 
 void release_block(Call& call, Block& block) {
-  if (const auto running = block.log.running(call.state().host)) {
+  // A device that has failed runs nothing any more, and cannot be waited for either.
+  const bool failed = call.state().devices[static_cast<std::size_t>(call.device())].failed != CUDA_SUCCESS;
+  if (const auto running = block.log.running(call.state().host); running && !failed) {
     call.fault(text("releases ", block.name(), ", which ", *running->what, " ", verb_of(running->kind),
                     ": nobody has waited for that"),
                CUDA_SUCCESS);
