@@ -6,6 +6,7 @@
 #include "python/bindings.h"
 #include "python/core.h"
 #include "python/cuda_device.h"
+#include "python/device_chain.h"
 #include "python/python_calls.h"
 
 namespace py = pybind11;
@@ -66,16 +67,16 @@ std::unique_ptr<BuilderHolder> make_builder(Core& core, const DeviceHolder& devi
 
 std::vector<LaneView> lanes_of(BuilderHolder& holder) {
   CudaGraphBuilder& builder = holder.get();
-  const ModelSignature& signature = builder.model().signature();
+  const ModelSignature& signature = builder.model_signature();
   std::vector<LaneView> views;
   for (std::size_t number = 0; number < builder.lane_count(); ++number) {
     const Lane& lane = builder.lane(number);
     LaneView view{number, lane.instance, lane.index, lane.streams, {}, {}};
     for (std::size_t input = 0; input < signature.inputs.size(); ++input) {
-      view.inputs[signature.inputs[input].name] = lane.buffers.input(input);
+      view.inputs[signature.inputs[input].name] = lane.ops.model_input(input);
     }
     for (std::size_t output = 0; output < signature.outputs.size(); ++output) {
-      view.outputs[signature.outputs[output].name] = lane.buffers.output(output);
+      view.outputs[signature.outputs[output].name] = lane.ops.model_output(output);
     }
     views.push_back(std::move(view));
   }
@@ -128,11 +129,17 @@ Result<ShapesByName> call_uncaptured(const py::object& enqueue, const std::vecto
 
 void run_uncaptured(BuilderHolder& holder, const LaneView& lane, const py::function& enqueue) {
   CudaGraphBuilder& builder = holder.get();
-  auto call = [function = kept(enqueue), inputs = builder.model().signature().inputs](
+  auto call = [function = kept(enqueue), inputs = builder.model_signature().inputs](
                   std::int64_t rows, const GraphModel::Shapes& shapes) {
     return call_uncaptured(*function, inputs, rows, shapes);
   };
   throw_unless_ok(builder.run_uncaptured(lane.number, std::move(call)));
+}
+
+DeviceChains to_chains(const std::map<std::string, DeviceChainHolder>& holders) {
+  DeviceChains chains;
+  for (const auto& [name, holder] : holders) chains[name] = holder.chain;
+  return chains;
 }
 
 EngineHolder build(BuilderHolder& holder) {
@@ -174,6 +181,18 @@ void bind_cuda_graph(py::module_& module) {
                                return std::vector<std::int64_t>(buckets.begin(), buckets.end());
                              })
       .def_property_readonly("lanes", &lanes_of)
+      .def(
+          "set_preprocess",
+          [](BuilderHolder& self, const std::map<std::string, DeviceChainHolder>& chains) {
+            throw_unless_ok(self.get().set_preprocess(to_chains(chains)));
+          },
+          py::arg("chains"))
+      .def(
+          "set_postprocess",
+          [](BuilderHolder& self, const std::map<std::string, DeviceChainHolder>& chains) {
+            throw_unless_ok(self.get().set_postprocess(to_chains(chains)));
+          },
+          py::arg("chains"))
       .def("record", &record, py::arg("lane"), py::arg("rows"), py::arg("profile"), py::arg("enqueue"),
            py::arg("output_shapes") = PythonShapes{})
       .def("adopt", &adopt, py::arg("lane"), py::arg("rows"), py::arg("profile"), py::arg("graph"),

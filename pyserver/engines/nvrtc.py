@@ -12,13 +12,22 @@ _LIBRARY = "libnvrtc.so.1[23]"
 
 
 def open_compiler(cache_folder: Path | None) -> _core.KernelCompiler:
-    """Raises StatusError (UNAVAILABLE) with what to install."""
+    """The compiler that the machine's loader finds, or else that of a wheel.
+
+    Raises StatusError (UNAVAILABLE) with what to install.
+    """
     folder = str(cache_folder / "kernels") if cache_folder is not None else ""
-    return _core.KernelCompiler(folder, find_nvrtc())
+    try:
+        return _core.KernelCompiler(folder)
+    except _core.StatusError:
+        wheels = find_nvrtc()
+        if not wheels:
+            raise
+    return _core.KernelCompiler(folder, wheels)
 
 
 def find_nvrtc() -> str:
-    """The newest library of the wheels; empty where there is none, for the loader to find one."""
+    """The newest library of the wheels; empty where there is none."""
     found = sorted(_libraries(), key=lambda path: path.name)
     return str(found[-1]) if found else ""
 

@@ -1,6 +1,7 @@
 #include "engines/cuda_graph/cuda_graph_builder.h"
 
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "engines/cuda_graph/cuda_graph_engine.h"
@@ -18,12 +19,60 @@ Result<cuda::Graph> capture(cuda::Stream& stream, const CudaGraphBuilder::Enqueu
   return graph;
 }
 
+// The ops before it, somebody else's graph, and the ops after it.
+Result<cuda::Graph> with_ops(Lane& lane, const cuda::Graph& model, std::int64_t rows) {
+  cuda::Stream& stream = lane.streams->compute;
+  const cuda::ContextScope context(stream.device());
+  PYSERVER_RETURN_IF_ERROR(context.status());
+  const auto before = capture(stream, [&] { return lane.ops.enqueue_before(stream, rows); });
+  if (!before.ok()) return before.status();
+  const auto after = capture(stream, [&] { return lane.ops.enqueue_after(stream, rows); });
+  if (!after.ok()) return after.status();
+  std::vector<const cuda::Graph*> parts;
+  for (const cuda::Graph* const part : {&*before, &model, &*after}) {
+    const auto nodes = part->node_count();
+    if (!nodes.ok()) return nodes.status();
+    if (*nodes > 0) parts.push_back(part);
+  }
+  return cuda::Graph::compose(stream.device(), parts);
+}
+
 }  // namespace
 
 Result<CudaGraphBuilder> CudaGraphBuilder::create(GraphMemory memory, const CudaGraphOptions& options) {
   auto resources = GraphResources::create(std::move(memory), options);
   if (!resources.ok()) return std::move(resources).status();
-  return CudaGraphBuilder(*std::move(resources));
+  return CudaGraphBuilder(*std::move(resources), options);
+}
+
+Status CudaGraphBuilder::set_preprocess(DeviceChains chains) {
+  CudaGraphOptions options = options_;
+  options.preprocess = std::move(chains);
+  return make_anew(std::move(options));
+}
+
+Status CudaGraphBuilder::set_postprocess(DeviceChains chains) {
+  CudaGraphOptions options = options_;
+  options.postprocess = std::move(chains);
+  return make_anew(std::move(options));
+}
+
+Status CudaGraphBuilder::make_anew(CudaGraphOptions options) {
+  for (const auto& lane : resources_->lanes) {
+    if (lane->graphs.count() != 0 || lane->uncaptured) {
+      return failed_precondition("device ops must be told before anything is recorded");
+    }
+  }
+  auto resources = GraphResources::create(resources_->memory, options);
+  if (!resources.ok()) return std::move(resources).status();
+  resources_ = *std::move(resources);
+  options_ = std::move(options);
+  return {};
+}
+
+ShapesByName CudaGraphBuilder::outside(ShapesByName output_shapes) const {
+  for (const auto& [name, chain] : options_.postprocess) output_shapes.erase(name);
+  return output_shapes;
 }
 
 Status CudaGraphBuilder::check_place(const Place& place) const {
@@ -36,12 +85,18 @@ Status CudaGraphBuilder::check_place(const Place& place) const {
 Status CudaGraphBuilder::record(Place place, const Enqueue& enqueue, const ShapesByName& output_shapes,
                                 std::shared_ptr<const void> owner) {
   PYSERVER_RETURN_IF_ERROR(check_place(place));
-  auto shapes = resources_->model.complete_outputs(output_shapes, place.rows);
+  auto shapes = resources_->model.complete_outputs(outside(output_shapes), place.rows);
   if (!shapes.ok()) return std::move(shapes).status();
   // What `enqueue` calls finds the device's context current.
   const cuda::ContextScope context(*resources_->memory.device);
   PYSERVER_RETURN_IF_ERROR(context.status());
-  const auto graph = capture(lane(place.lane).streams->compute, enqueue);
+  cuda::Stream& stream = lane(place.lane).streams->compute;
+  const DeviceOps& ops = lane(place.lane).ops;
+  const auto graph = capture(stream, [&]() -> Status {
+    PYSERVER_RETURN_IF_ERROR(ops.enqueue_before(stream, place.rows));
+    PYSERVER_RETURN_IF_ERROR(enqueue());
+    return ops.enqueue_after(stream, place.rows);
+  });
   if (!graph.ok()) return graph.status();
   return add(place, *graph, *std::move(shapes), std::move(owner));
 }
@@ -50,9 +105,13 @@ Status CudaGraphBuilder::adopt(Place place, CUgraph graph, const ShapesByName& o
                                std::shared_ptr<const void> owner) {
   PYSERVER_RETURN_IF_ERROR(check_place(place));
   if (graph == nullptr) return invalid_argument("expected a graph, got a null pointer");
-  auto shapes = resources_->model.complete_outputs(output_shapes, place.rows);
+  auto shapes = resources_->model.complete_outputs(outside(output_shapes), place.rows);
   if (!shapes.ok()) return std::move(shapes).status();
-  return add(place, cuda::Graph::borrowed(*resources_->memory.device, graph), *std::move(shapes), std::move(owner));
+  const cuda::Graph adopted = cuda::Graph::borrowed(*resources_->memory.device, graph);
+  if (lane(place.lane).ops.empty()) return add(place, adopted, *std::move(shapes), std::move(owner));
+  const auto whole = with_ops(lane(place.lane), adopted, place.rows);
+  if (!whole.ok()) return whole.status();
+  return add(place, *whole, *std::move(shapes), std::move(owner));
 }
 
 Status CudaGraphBuilder::add(const Place& place, const cuda::Graph& graph, GraphModel::Shapes output_shapes,

@@ -26,7 +26,16 @@ class CudaGraphBuilder {
 
   static Result<CudaGraphBuilder> create(GraphMemory memory, const CudaGraphOptions& options);
 
+  // Ops that are captured with the model, before and after it, by the names of its inputs and outputs. Must come before
+  // anything is recorded, and before a lane is asked for: all lanes are made anew. Where it fails, nothing has changed.
+  // INVALID_ARGUMENT where a chain does not fit the model's tensor.
+  Status set_preprocess(DeviceChains chains);
+  Status set_postprocess(DeviceChains chains);
+
+  // What requests see: in place of what chains make, what goes into them.
   const GraphModel& model() const noexcept { return resources_->model; }
+  // The model alone.
+  const ModelSignature& model_signature() const noexcept { return options_.signature; }
   std::size_t lane_count() const noexcept { return resources_->lanes.size(); }
   Lane& lane(std::size_t index) noexcept { return *resources_->lanes[index]; }
   // False once build() succeeded: nothing else may be called then.
@@ -45,7 +54,12 @@ class CudaGraphBuilder {
   Result<std::unique_ptr<Engine>> build();
 
  private:
-  explicit CudaGraphBuilder(std::unique_ptr<GraphResources> resources) : resources_(std::move(resources)) {}
+  CudaGraphBuilder(std::unique_ptr<GraphResources> resources, const CudaGraphOptions& options)
+      : resources_(std::move(resources)), options_(options) {}
+
+  Status make_anew(CudaGraphOptions options);
+  // The shapes that the model gives for its own outputs, without those that chains take.
+  ShapesByName outside(ShapesByName output_shapes) const;
 
   Status check_place(const Place& place) const;
   Status add(const Place& place, const cuda::Graph& graph, GraphModel::Shapes output_shapes,
@@ -53,6 +67,7 @@ class CudaGraphBuilder {
   Status check_complete() const;
 
   std::unique_ptr<GraphResources> resources_;
+  CudaGraphOptions options_;  // as of the model alone
 };
 
 }  // namespace pyserver

@@ -27,24 +27,27 @@ GraphResources::GraphResources(GraphMemory from, const CudaGraphOptions& options
 Result<std::unique_ptr<GraphResources>> GraphResources::create(GraphMemory memory, const CudaGraphOptions& options) {
   PYSERVER_RETURN_IF_ERROR(check_count("instances", options.instances, kMostInstances));
   PYSERVER_RETURN_IF_ERROR(check_count("lanes", options.lanes, kMostLanes));
-  auto model = GraphModel::create(options);
+  const auto outside = with_chains_outside(options);
+  if (!outside.ok()) return outside.status();
+  auto model = GraphModel::create(*outside);
   if (!model.ok()) return std::move(model).status();
   std::unique_ptr<GraphResources> resources(new GraphResources(std::move(memory), options, *std::move(model)));
-  PYSERVER_RETURN_IF_ERROR(resources->make_lanes(options.instances, options.lanes));
+  PYSERVER_RETURN_IF_ERROR(resources->make_lanes(options));
   return resources;
 }
 
-Status GraphResources::make_lanes(int instance_count, int lanes_each) {
-  for (int instance = 0; instance < instance_count; ++instance) {
+Status GraphResources::make_lanes(const CudaGraphOptions& options) {
+  const int lanes_each = options.lanes;
+  for (int instance = 0; instance < options.instances; ++instance) {
     auto streams = InstanceStreams::create(*memory.device);
     if (!streams.ok()) return std::move(streams).status();
     instances.push_back(*std::move(streams));
   }
-  const int count = instance_count * lanes_each;
+  const int count = options.instances * lanes_each;
   for (int lane = 0; lane < count; ++lane) {
     const int instance = lane / lanes_each;
     auto made =
-        Lane::create(instance, lane % lanes_each, instances[static_cast<std::size_t>(instance)], *device_memory, model);
+        Lane::create(instance, lane % lanes_each, instances[static_cast<std::size_t>(instance)], *device_memory, model, options);
     if (!made.ok()) {
       return {made.status().code(),
               concat("inputs and outputs of ", model.buckets().largest(), " rows in ", count,

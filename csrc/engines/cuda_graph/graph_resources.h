@@ -43,7 +43,7 @@ struct GraphResources {
 
  private:
   GraphResources(GraphMemory from, const CudaGraphOptions& options, GraphModel of_model);
-  Status make_lanes(int instance_count, int lanes_each);
+  Status make_lanes(const CudaGraphOptions& options);
 };
 
 }  // namespace pyserver

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "engines/cuda_graph/batch_events.h"
+#include "engines/cuda_graph/device_ops.h"
 #include "engines/cuda_graph/graph_table.h"
 #include "engines/cuda_graph/host_signal.h"
 #include "engines/cuda_graph/instance_streams.h"
@@ -22,14 +23,16 @@ using UncapturedExecution = std::function<Result<ShapesByName>(std::int64_t rows
 
 // Members are destroyed from the last to the first: graphs before the memory that they use.
 struct Lane {
-  // `model` must outlive the lane. RESOURCE_EXHAUSTED where the device has no memory for it.
+  // `model` is of what requests see, `options` of the model itself. `model` must outlive the lane. RESOURCE_EXHAUSTED where the device has no memory for it.
   static Result<std::unique_ptr<Lane>> create(int instance, int index, std::shared_ptr<InstanceStreams> streams,
-                                              cuda::DevicePool& memory, const GraphModel& model);
+                                              cuda::DevicePool& memory, const GraphModel& model,
+                                              const CudaGraphOptions& options);
 
   const int instance;
   const int index;  // within the instance
   const std::shared_ptr<InstanceStreams> streams;
-  const LaneBuffers buffers;
+  const LaneBuffers buffers;  // what is copied in and out
+  const DeviceOps ops;        // between these and the model
   GraphTable graphs;
   BatchEvents events;
   HostSignal done;
@@ -38,7 +41,7 @@ struct Lane {
 
  private:
   Lane(int number_of_instance, int number, std::shared_ptr<InstanceStreams> of_instance, LaneBuffers memory,
-       const GraphModel& model, BatchEvents points);
+       DeviceOps beside, const GraphModel& model, BatchEvents points);
 };
 
 }  // namespace pyserver

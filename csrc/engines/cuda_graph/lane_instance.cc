@@ -120,8 +120,12 @@ Status LaneInstance::compute(std::int64_t rows, CapturedGraph* graph) {
 
 Status LaneInstance::launch(std::int64_t rows, CapturedGraph* graph) {
   if (graph != nullptr) return graph->exec.launch(lane_.streams->compute);
-  const Result<ShapesByName> free = lane_.uncaptured(rows, input_shapes_);
+  cuda::Stream& stream = lane_.streams->compute;
+  PYSERVER_RETURN_IF_ERROR(lane_.ops.enqueue_before(stream, rows));
+  Result<ShapesByName> free = lane_.uncaptured(rows, lane_.ops.model_shapes(input_shapes_));
   if (!free.ok()) return free.status();
+  PYSERVER_RETURN_IF_ERROR(lane_.ops.enqueue_after(stream, rows));
+  lane_.ops.drop_taken(*free);
   auto shapes = resources_.model.complete_outputs(*free, rows);
   if (!shapes.ok()) return internal_error(concat("the model's shapes are wrong: ", shapes.status().message()));
   output_shapes_ = *std::move(shapes);
