@@ -32,6 +32,7 @@ _DATATYPES = {
 }  # fmt: skip
 _ONNX_BFLOAT16 = 16  # TensorProto.BFLOAT16: NumPy has no name for it
 _UNUSED = 3  # references to an array: of the list, of the loop over it, and of sys.getrefcount() itself
+_ONLY_FATAL = 4  # what fails is an exception, and told by that
 _LEVELS = {
     "disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
@@ -83,6 +84,7 @@ def _session(runtime: Any, file: Path, options: OnnxRuntimeOptions, threads: int
     told = runtime.SessionOptions()
     told.intra_op_num_threads = threads
     told.inter_op_num_threads = 1
+    told.log_severity_level = _ONLY_FATAL
     told.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, _LEVELS[options.graph_optimization])
     if _CPU not in options.providers:
         # Otherwise what a provider cannot do is done by the CPU, and nobody is told.
