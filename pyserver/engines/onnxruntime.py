@@ -17,7 +17,7 @@ import numpy as np
 from pyserver import _core
 from pyserver.config.engine_options import OnnxRuntimeOptions
 from pyserver.config.load import parse_options
-from pyserver.config.schema import ModelConfig
+from pyserver.config.schema import ModelConfig, TensorConfig
 from pyserver.engines.loading import LoadContext, files_with, import_engine, one_model, options_origin
 from pyserver.engines.ports import FREE, Port, Signature, make_engine
 from pyserver.errors import ModelLoadError
@@ -32,6 +32,7 @@ _DATATYPES = {
 }  # fmt: skip
 _ONNX_BFLOAT16 = 16  # TensorProto.BFLOAT16: NumPy has no name for it
 _UNUSED = 3  # references to an array: of the list, of the loop over it, and of sys.getrefcount() itself
+_ONLY_FATAL = 4  # what fails is an exception, and told by that
 _LEVELS = {
     "disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
@@ -45,7 +46,8 @@ class _OnnxRuntimeLoader:
         file = one_model(path, files_with(path, {".onnx", ".ort"}), FILE_KINDS)
         threads = options.intra_op_threads or context.threads
         session = _session(runtime, file, options, threads)
-        inputs, outputs = _ports(file, session.get_inputs()), _ports(file, session.get_outputs())
+        inputs = _ports(file, session.get_inputs(), config.inputs)
+        outputs = _ports(file, session.get_outputs(), config.outputs)
         device = options.providers[0].removesuffix("ExecutionProvider")
 
         def make(signature: Signature) -> _core.Engine:
@@ -82,6 +84,7 @@ def _session(runtime: Any, file: Path, options: OnnxRuntimeOptions, threads: int
     told = runtime.SessionOptions()
     told.intra_op_num_threads = threads
     told.inter_op_num_threads = 1
+    told.log_severity_level = _ONLY_FATAL
     told.graph_optimization_level = getattr(runtime.GraphOptimizationLevel, _LEVELS[options.graph_optimization])
     if _CPU not in options.providers:
         # Otherwise what a provider cannot do is done by the CPU, and nobody is told.
@@ -124,15 +127,17 @@ def check_started(asked: Sequence[str], started: Sequence[str]) -> None:
         )
 
 
-def _ports(file: Path, values: Sequence[Any]) -> list[Port]:
+def _ports(file: Path, values: Sequence[Any], told: Sequence[TensorConfig]) -> list[Port]:
+    configured = {tensor.name for tensor in told}
     ports = []
     for value in values:
         element = str(value.type).removeprefix("tensor(").removesuffix(")")
         if element not in _DATATYPES:
             raise ModelLoadError(f"{file}: {value.name!r} is of the type {value.type}, which requests cannot carry")
         shape = tuple(size if isinstance(size, int) and size >= 0 else FREE for size in value.shape)
-        # onnxruntime gives [] both for a scalar and for what has no known shape: then model.yaml may say more.
-        ports.append(Port(value.name, _DATATYPES[element], shape or None))
+        # onnxruntime gives [] both for a scalar and for what has no known shape: model.yaml knows which.
+        unknown = not shape and value.name in configured
+        ports.append(Port(value.name, _DATATYPES[element], None if unknown else shape))
     return ports
 
 
@@ -205,7 +210,8 @@ class _Output:
         self._batching = batching
         self._dtype = DTYPES[spec.datatype]
         self._element = _ONNX_BFLOAT16 if spec.datatype == "BF16" else self._dtype.type
-        self._fixed = FREE not in spec.shape
+        # A scalar may be what has no known shape, see _ports().
+        self._fixed = FREE not in spec.shape and (batching or spec.shape != ())
         self._used: list[Array] = []
         if spec.datatype == "BF16" and not self._fixed:
             raise ModelLoadError(

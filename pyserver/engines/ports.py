@@ -6,7 +6,10 @@ and a few rows, executed together and alone, give the same; where that cannot be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -60,9 +63,27 @@ def make_engine(inputs: Sequence[Port], outputs: Sequence[Port], config: ModelCo
         return make(_signature(pairs, wanted))
     if not problem:
         engine = make(_signature(pairs, min(_core.DEFAULT_MAX_BATCH_SIZE, _most_rows(pairs))))
-        if _core.mixes_rows(engine) is False:
+        with _failures_untold():
+            mixes = _core.mixes_rows(engine)
+        if mixes is False:
             return engine
     return make(_signature(pairs, 0))
+
+
+@contextmanager
+def _failures_untold() -> Iterator[None]:
+    """Keeps out of the log that a model does not take one of the sizes that are tried, on this thread, one by one."""
+    this_thread = threading.get_ident()
+
+    def is_elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != this_thread
+
+    log = logging.getLogger("pyserver.engines")
+    log.addFilter(is_elsewhere)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_elsewhere)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-Dims = Sequence[int | str]
-Values = Sequence[tuple[str, str, Dims]]  # name, datatype as the Open Inference Protocol calls it, shape
+Dims = Sequence[int | str | None]
+Values = Sequence[tuple[str, str, Dims | None]]  # name, datatype as the Open Inference Protocol calls it, shape
 
 _ELEMENTS = {"FP32": TensorProto.FLOAT, "FP64": TensorProto.DOUBLE, "FP16": TensorProto.FLOAT16,
              "BF16": TensorProto.BFLOAT16, "BYTES": TensorProto.STRING}  # fmt: skip
@@ -30,9 +30,9 @@ def write(path: Path, inputs: Values, outputs: Values, nodes: Sequence[NodeProto
     return path
 
 
-def _value(name: str, datatype: str, shape: Dims) -> object:
+def _value(name: str, datatype: str, shape: Dims | None) -> object:
     element = _ELEMENTS.get(datatype) or TensorProto.DataType.Value(datatype)
-    return helper.make_tensor_value_info(name, element, list(shape))
+    return helper.make_tensor_value_info(name, element, None if shape is None else list(shape))
 
 
 def dense(path: Path) -> Path:

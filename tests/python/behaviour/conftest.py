@@ -11,19 +11,26 @@ import identity_models
 import pytest
 from server_process import RepositoryBuilder, ServerProcess
 
+# What carries gRPC, and what executes the models. Every test runs with each pair. On "gpu" the models are captured
+# graphs on the double of a GPU.
+PAIRS = [("native", "identity"), ("grpcio", "identity"), ("native", "onnxruntime"), ("native", "gpu")]
 
-@pytest.fixture(scope="session", params=["native", "grpcio", "gpu"])
+
+@pytest.fixture(scope="session", params=PAIRS, ids="-".join)
 def behaviour_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """Every test runs over each transport; and over the native one with the models on the double of a GPU."""
+    transport, engine = request.param
     folder = tmp_path_factory.mktemp("behaviour")
     identity_models.build(RepositoryBuilder(folder / "models"))
-    if request.param == "gpu":
+    arguments = [str(folder / "models"), "--transport", transport]
+    if engine == "onnxruntime":
+        identity_models.execute_by_onnxruntime(folder / "models")
+    if engine == "gpu":
         program = [str(Path(gpu_double.__file__).with_name("gpu_identity_server.py"))]
-        server = ServerProcess([str(folder / "models")], folder / "log", gpu_double.environment(), program)
+        server = ServerProcess(arguments, folder / "log", gpu_double.environment(), program)
     else:
-        server = ServerProcess([str(folder / "models"), "--transport", request.param], folder / "log")
+        server = ServerProcess(arguments, folder / "log")
     yield server
     server.stop()
 

@@ -104,6 +104,35 @@ def test_half_precision_and_texts_come_through(tmp_path: Path) -> None:
         assert "UnicodeDecodeError" in served.refusal({"INPUT0": np.array([[b"\xff", b""]], object)}).message
 
 
+def test_sizes_that_a_model_does_not_take_are_tried_without_a_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    # Only 5 elements can be added to 5.
+    nodes = [onnx_models.helper.make_node("Add", ["x", "five"], ["y"])]
+    free = ["rows", "size"]
+    file = onnx_models.write(tmp_path / "m.onnx", [("x", "FP32", free)], [("y", "FP32", free)], nodes,
+                             five=np.ones(5, np.float32))  # fmt: skip
+    engine = load(file)
+    assert engine.signature.max_batch_size == 0
+    assert (caplog.text, capfd.readouterr().err) == ("", "")
+    with ServedEngine(engine) as served:
+        assert "RuntimeError: Error in execution" in served.refusal({"x": np.ones((1, 3), np.float32)}).message
+    assert "a model's function raised an exception" in caplog.text
+
+
+def test_an_output_of_unknown_shape_is_answered_and_may_be_told_by_model_yaml(tmp_path: Path) -> None:
+    nodes = [onnx_models.helper.make_node("Reshape", ["x", "shape"], ["y"])]
+    inputs = [("x", "FP32", [4]), ("shape", "INT64", ["rank"])]
+    file = onnx_models.write(tmp_path / "m.onnx", inputs, [("y", "FP32", None)], nodes)
+    x = np.arange(4, dtype=np.float32)
+    with ServedEngine(load(file)) as served:
+        for shape in ([2, 2], [1, 4, 1], [4]):
+            answer = served.answer({"x": x, "shape": np.array(shape, np.int64)})["y"]
+            np.testing.assert_array_equal(answer, x.reshape(shape))
+    engine = load(file, outputs=[{"name": "y", "datatype": "FP32", "shape": [-1, 2]}], max_batch_size=0)
+    assert engine.signature.outputs[0].shape == (-1, 2)
+
+
 def test_a_model_whose_rows_influence_one_another_does_not_batch(tmp_path: Path) -> None:
     engine = load(onnx_models.centred(tmp_path / "model.onnx"))
     assert engine.signature.max_batch_size == 0
