@@ -31,7 +31,7 @@ class Stream {
   //   - It is never called once the device has failed (an illegal address, for one): whoever waits for it must do so
   //     with a time limit and ask the stream then.
   // The first form takes nothing from the heap; `argument` must live until the call. The second is called once, so it
-  // is refused under capture (FAILED_PRECONDITION).
+  // is refused under capture (FAILED_PRECONDITION); what it holds is never released where the call never comes.
   Status call_on_host(void (*function)(void* argument), void* argument);
   Status call_on_host(std::function<void()> function);
 

@@ -96,6 +96,13 @@ def test_encoded_pictures_are_known_to_the_picture_decoders_only(copy: Path, hea
     assert "encoded pictures are known to the picture decoders only" in result.stdout
 
 
+def test_the_drivers_header_comes_with_those_of_its_folder(copy: Path) -> None:
+    plant(copy, "inference/model_signature.cc", "#include <cuda.h>")
+    result = check(copy)
+    assert result.returncode == 1
+    assert "everyone else includes those" in result.stdout
+
+
 def test_openvino_is_known_to_its_engine_and_the_tokenizer_only(copy: Path) -> None:
     plant(copy, "inference/model_signature.cc", "#include <openvino/openvino.hpp>")
     result = check(copy)

@@ -194,6 +194,19 @@ TEST_F(BufferPoolTest, ReturnsItsIdleBlocksWhenItEnds) {
   EXPECT_EQ(allocator_.living(), 0u);
 }
 
+TEST_F(BufferPoolTest, DropsItsIdleBlocksWhenToldAndGoesOn) {
+  const auto pool = BufferPool::create(allocator_);
+  Result<Buffer> used = pool->take(100);
+  for (const std::size_t size : {100, 1'000, 10'000}) ASSERT_TRUE(pool->take(size).ok());
+  EXPECT_EQ(allocator_.living(), 4u);
+  pool->drop_idle();
+  EXPECT_EQ(allocator_.living(), 1u);
+  EXPECT_EQ(pool->stats().idle_bytes, 0u);
+  *used = Buffer();
+  EXPECT_TRUE(pool->take(100).ok());
+  EXPECT_EQ(pool->stats().reused, 1u);
+}
+
 TEST_F(BufferPoolTest, LivesAsLongAsItsLastBuffer) {
   auto pool = BufferPool::create(allocator_);
   Result<Buffer> buffer = pool->take(100);
