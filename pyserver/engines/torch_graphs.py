@@ -127,6 +127,8 @@ def _record(
     largest: Shapes,
 ) -> None:
     """Captures every bucket and profile on every lane; a model that cannot be captured is left to run uncaptured."""
+    # Weights were loaded and converted on PyTorch's own stream, which lanes' streams do not wait for.
+    torch.cuda.synchronize(program.device)
     pools: dict[int, Any] = {}
     captured = True
     for lane in builder.lanes:
@@ -159,6 +161,8 @@ def _capture(
             graph.capture_end()
         except RuntimeError as error:
             _give_up(graph, program.device.index, pool)
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
             if program.options.strict_graphs:
                 raise ModelLoadError(
                     f"{program.file}: strict_graphs is set, but the model cannot be captured with {rows} rows: "

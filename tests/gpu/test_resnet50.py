@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,7 @@ def served(
     repository = tmp_path_factory.mktemp(f"{form}-{precision}") / "models"
     place = repository / "resnet50" / "1"
     place.mkdir(parents=True)
-    (place / f"model.{form}").symlink_to(files[form])
+    shutil.copy(files[form], place / f"model.{form}")
     write_config(
         repository / "resnet50",
         shape=IMAGE,

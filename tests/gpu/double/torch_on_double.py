@@ -86,6 +86,7 @@ class _TorchOnDouble:
             device=lambda _: CudaContext(CudaApi()),
             graph_pool_handle=lambda: (0, next(pools)),
             empty_cache=lambda: None,
+            synchronize=lambda _: None,  # there is one CPU, and it has nothing left to do
         )
         self._C = SimpleNamespace(
             _cuda_clearCublasWorkspaces=lambda: None, _cuda_endAllocateToPool=lambda _device, _pool: None
