@@ -20,6 +20,10 @@ from pyserver.errors import ModelLoadError
 _RESOURCE_EXHAUSTED = 8
 
 
+class NoProfileError(ModelLoadError):
+    """The plan was not built for these shapes."""
+
+
 class Contexts:
     """Makes the contexts of one engine. Not thread-safe."""
 
@@ -91,12 +95,12 @@ class Context:
     def set_shapes(self, shapes: Mapping[str, Shape], stream: int) -> dict[str, Shape]:
         """Fixes the inputs' shapes. Returns those of the outputs; -1: it depends on the data.
 
-        Raises ModelLoadError where no profile takes them.
+        Raises NoProfileError, ModelLoadError.
         """
         profile = profile_for(self._described.profiles, shapes)
         if profile is None:
             told = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
-            raise ModelLoadError(f"no optimization profile of the plan takes the shapes {told}")
+            raise NoProfileError(f"no optimization profile of the plan takes the shapes {told}")
         with self._library.messages.collected() as refusals:
             # Only where it changes: TensorRT forgets the shapes, and waits for the stream, where it is told again.
             done = profile == self._profile or self._raw.set_optimization_profile_async(profile, stream)

@@ -10,13 +10,15 @@ from math import prod
 from typing import Any
 
 from pyserver import _core
-from pyserver.engines.tensorrt.contexts import Context, Contexts
+from pyserver.engines.tensorrt.contexts import Context, Contexts, NoProfileError
 from pyserver.engines.tensorrt.datatypes import element_bytes
 from pyserver.engines.tensorrt.described import DescribedEngine, DeviceTensor
 from pyserver.engines.tensorrt.output_allocator import LaneOutput
 from pyserver.engines.tensorrt.profiles import FREE, Shape, profile_for
 from pyserver.engines.tensorrt.signature import RowShapes, Served
 from pyserver.errors import ModelLoadError
+
+_INVALID_ARGUMENT = 3
 
 _log = logging.getLogger("pyserver.tensorrt")
 
@@ -130,7 +132,10 @@ class Recorder:
             context.set_output_allocator(name, allocators[name].for_tensorrt)
 
         def enqueue(rows: int, shapes: Mapping[str, Sequence[int]]) -> Mapping[str, Sequence[int]]:
-            outputs = context.set_shapes(self.served.input_shapes(rows, shapes), lane.stream)
+            try:
+                outputs = context.set_shapes(self.served.input_shapes(rows, shapes), lane.stream)
+            except NoProfileError as error:
+                raise _invalid_argument(error.message) from None
             context.enqueue(lane.stream)
             known = {name: allocator.shape for name, allocator in allocators.items()}
             return self._row_shapes({**outputs, **known})
@@ -153,6 +158,13 @@ class Recorder:
 
     def _row_shapes(self, outputs: Mapping[str, Shape]) -> dict[str, Shape]:
         return {tensor.name: self.served.row_shape(outputs[tensor.name]) for tensor in self._dynamic}
+
+
+def _invalid_argument(message: str) -> _core.StatusError:
+    """For the core: it is the request that is wrong, not the model."""
+    error = _core.StatusError(message)
+    vars(error).update(code=_INVALID_ARGUMENT, message=message)
+    return error
 
 
 def _filled(shape: Shape, elements: int) -> Shape:

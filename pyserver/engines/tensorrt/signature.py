@@ -54,17 +54,11 @@ def serve(engine: DescribedEngine, config: ModelConfig, buckets: Sequence[int]) 
     outputs = tuple(DeviceTensor(t.name, t.datatype, t.shape[cut:]) for t in engine.outputs)
     inputs = _configured(inputs, config.inputs, "inputs")
     outputs = _configured(outputs, config.outputs, "outputs")
-    free = {tensor.name for tensor in inputs if FREE in tensor.shape}
-    captured: list[dict[str, Shape]] = []
-    for profile in engine.profiles:
-        for which in ("opt", "max"):
-            shapes = {name: getattr(profile[name], which)[cut:] for name in sorted(free)}
-            if shapes not in captured and _fits(inputs, shapes):
-                captured.append(shapes)
-    if free and not captured:
+    captured = _captured(engine, inputs, cut)
+    if not captured:
         raise ModelLoadError("inputs: the configured shapes are in no optimization profile of the plan")
     wanted = (only,) if only else tuple(buckets) or _least_buckets(engine, max_batch_size)
-    served = Served(inputs, outputs, max_batch_size, wanted, tuple(captured) or ({},))
+    served = Served(inputs, outputs, max_batch_size, wanted, tuple(captured))
     _check_buckets(engine, served)
     return served
 
@@ -136,13 +130,23 @@ def _configured(
     return tuple(made)
 
 
-def _fits(inputs: Sequence[DeviceTensor], shapes: RowShapes) -> bool:
-    return all(
-        want in (FREE, have)
-        for tensor in inputs
-        if tensor.name in shapes
-        for want, have in zip(tensor.shape, shapes[tensor.name], strict=True)
-    )
+def _captured(engine: DescribedEngine, inputs: Sequence[DeviceTensor], cut: int) -> list[RowShapes]:
+    """Of each profile, the best and the largest shapes that the inputs may have; those with free dimensions only."""
+    captured: list[RowShapes] = []
+    for profile in engine.profiles:
+        for which in ("opt", "max"):
+            shapes = {}
+            covered = True
+            for tensor in inputs:
+                known = getattr(profile[tensor.name], which)
+                row = zip(tensor.shape, known[cut:], strict=True)
+                shape = tuple(have if want == FREE else want for want, have in row)
+                covered = covered and profile[tensor.name].covers((*known[:cut], *shape))
+                if FREE in tensor.shape:
+                    shapes[tensor.name] = shape
+            if covered and shapes not in captured:
+                captured.append(shapes)
+    return captured
 
 
 def _check_buckets(engine: DescribedEngine, served: Served) -> None:

@@ -63,6 +63,11 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
         double.plan(), {"outputs": [{"name": "z", "datatype": "FP32", "shape": [4]}]},
         "outputs: the plan has no 'z', but y",
     ),
+    "shape_out_of_reach": (
+        double.plan(shape=(-1, -1), profiles=[{"x": [(1, 2), (4, 4), (8, 16)]}]),
+        {"inputs": [{"name": "x", "datatype": "FP32", "shape": [17]}]},
+        "inputs: the configured shapes are in no optimization profile of the plan",
+    ),
     "bucket_out_of_reach": (
         double.plan(profiles=[{"x": [(4, 4), (4, 4), (8, 4)]}]), {"options": {"buckets": [2]}},
         "options.buckets: no optimization profile of the plan takes 2 rows of its inputs",

@@ -48,6 +48,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     free = double.plan(shape=(-1, -1), profiles=[ANY_WIDTH])
     double.write_model(models, "free", free)
     double.write_model(models, "strict", free, options={"strict_graphs": True})
+    seven = [{"name": "x", "datatype": "FP32", "shape": [7]}]
+    double.write_model(models, "seven", free, inputs=seven, outputs=[{**seven[0], "name": "y"}])
     taken = double.plan(TAKE, shape=(-1,), profiles=[{"x": [(1,), (8,), (32,)]}])
     double.write_model(models, "take", taken, max_batch_size=0)
     double.write_model(models, "waits", double.plan(WAITS))
@@ -132,6 +134,20 @@ def test_shapes_that_no_graph_was_captured_for_are_enqueued_by_tensorrt(client: 
     after = counters(client, "free")
     assert after["graph_hits"] - before["graph_hits"] == 2, "opt and max of the profile are captured"
     assert after["uncaptured_batches"] - before["uncaptured_batches"] == 1
+
+
+def test_a_shape_that_the_plan_was_not_built_for_is_the_callers_mistake(client: Client) -> None:
+    with pytest.raises(
+        PyserverError, match=r"INVALID_ARGUMENT: .*no optimization profile of the plan takes the shapes"
+    ):
+        client.predict("free", {"x": rows(3, 17)})
+
+
+def test_a_dimension_that_model_yaml_fixes_is_captured(client: Client) -> None:
+    assert [list(spec.shape) for spec in client.metadata("seven").inputs] == [[7]]
+    x = rows(3, 7)
+    np.testing.assert_array_equal(client.predict("seven", {"x": x}).outputs["y"], x * 3 + x)
+    assert counters(client, "seven")["graph_misses"] == 0
 
 
 def test_strict_graphs_refuse_what_no_graph_was_captured_for(client: Client) -> None:

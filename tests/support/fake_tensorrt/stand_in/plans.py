@@ -46,8 +46,8 @@ def readable(content: bytes, flavour: str, version: str, compute: str, logger: I
             logger.log(
                 Severity.ERROR,
                 "IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error (The engine plan file is not "
-                f"compatible with this version of TensorRT, expecting library version {version} got {plan['version']}, please "
-                "rebuild.)",
+                f"compatible with this version of TensorRT, expecting library version {version} got {plan['version']}, "
+                "please rebuild.)",
             )
         return None
     if plan["compute"] not in ("any", compute):
