@@ -113,6 +113,9 @@ class Server:
         emptied = self._repository.stop(max(0.0, end - time.monotonic()))
         if not terminated.wait(_LAST_ANSWERS_S):
             self._transport.stop(None).wait(_LAST_ANSWERS_S)
+        if self._core.regions is not None:
+            self._core.regions.unregister_system("")
+            self._core.regions.unregister_cuda("")
         if not in_time:
             _log.warning("the grace is over: requests that still ran were given up", extra=fields(grace_s=grace_s))
         _log.info("stopped")

@@ -79,6 +79,14 @@ TEST(SystemRegion, RefusesAPipeOfThatNameAndDoesNotWaitForIt) {
   ::unlink(path.c_str());
 }
 
+TEST(SystemRegion, FollowsNoLinkToAnotherFile) {
+  const std::string name = "pyserver-test-link-" + std::to_string(::getpid());
+  const std::string path = "/dev/shm/" + name;
+  ASSERT_EQ(::symlink("/etc/passwd", path.c_str()), 0);
+  expect_refused(SystemRegion::open(name, 0, 1), StatusCode::kInvalidArgument, "cannot be opened");
+  ::unlink(path.c_str());
+}
+
 TEST(SystemRegion, RefusesWhatGoesBeyondTheObject) {
   const SharedObject object("0123456789");
   const auto refused = [&](std::uint64_t offset, std::uint64_t byte_size) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,10 +52,12 @@ class CudaClient:
         return bytes.fromhex(self._process.stdout.readline())
 
 
-@pytest.fixture(scope="module")
-def stub(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Of a server with a GPU and the model `echo` (UINT8 of any length), on the CPU."""
-    folder = tmp_path_factory.mktemp("cuda")
+@contextlib.contextmanager
+def serving(folder: Path, transport: str) -> Iterator[Any]:
+    """A stub of a server with a GPU and the model `echo` (UINT8 of any length), on the CPU.
+
+    Fails where the double found a fault in the server, or something that it did not give back.
+    """
     repository = RepositoryBuilder(folder / "models")
     spec = {"name": "IN", "datatype": "UINT8", "shape": [-1]}
     repository.identity("echo", inputs=[spec], max_batch_size=0)
@@ -62,7 +65,14 @@ def stub(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     server = ServerProcess(arguments, folder / "log", gpu_double.environment())
     with grpc.insecure_channel(server.address) as channel:
         yield open_inference_pb2_grpc.GRPCInferenceServiceStub(channel)
-    server.stop()  # fails where the double found a fault, or something that was not given back
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def stub(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Of one server for all tests."""
+    with serving(tmp_path_factory.mktemp("cuda"), transport) as made:
+        yield made
 
 
 @pytest.fixture
@@ -151,3 +161,10 @@ def test_memory_that_is_none_is_refused(stub: Any, client: CudaClient) -> None:
         assert "shared memory region 'gpu'" in told
         assert reason in told
     assert not stub.CudaSharedMemoryStatus(pb.CudaSharedMemoryStatusRequest(), timeout=10).regions
+
+
+def test_a_region_that_is_left_is_given_back_when_the_server_ends(tmp_path: Path, transport: str) -> None:
+    with serving(tmp_path, transport) as stub:
+        left = CudaClient()
+        register(stub, left.handle)
+    left.end()
