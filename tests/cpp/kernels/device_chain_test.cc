@@ -115,7 +115,7 @@ TEST_F(DeviceChainTest, ACapturedChainReadsWhatIsThereAtEachLaunch) {
 }
 
 TEST_F(DeviceChainTest, MoreRowsThanAGridHasAreAllDone) {
-  const Rows rows = testing::random_rows(Datatype::kFp32, {1}, 70000, 3);
+  const Rows rows = testing::random_rows(Datatype::kFp32, {1}, 65537, 3);
   const std::vector<NamedOp> ops = {{"cast", {{"to", std::string("INT8")}}}};
   make(ops, rows.spec);
   EXPECT_EQ(chain_->scratch_bytes(rows.count), 0U);
