@@ -543,9 +543,9 @@ class CudaGraphEngineBuilder:
     def set_preprocess(self, chains: Mapping[str, DeviceChain]) -> None:
         """Ops that make the inputs of these names on the device: captured before the model, in each of its graphs.
 
-        The engine takes what goes into the chains; `inputs`, profiles and lanes stay those of the model alone. Must come
-        before `lanes` is read: all device memory is allocated anew. Raises StatusError where a chain does not fit, or
-        the model does not batch.
+        The engine takes what goes into the chains; `inputs`, profiles and lanes stay those of the model alone. Must
+        come before `lanes` is read: all device memory is allocated anew. Raises StatusError where a chain does not
+        fit, or the model does not batch.
         """
 
     def set_postprocess(self, chains: Mapping[str, DeviceChain]) -> None:

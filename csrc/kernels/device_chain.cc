@@ -20,8 +20,8 @@ std::size_t row_bytes(const RowSpec& row) {
 
 Status check_address(const char* what, CUdeviceptr address) {
   if (address != 0 && address % kAlignment == 0) return {};
-  return invalid_argument(concat("device ops: expected the address of the ", what, " to be a multiple of ", kAlignment,
-                                 ", got ", address));
+  return invalid_argument(
+      concat("device ops: expected the address of the ", what, " to be a multiple of ", kAlignment, ", got ", address));
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ namespace pyserver::kernels {
 // first.
 class DeviceChain {
  public:
-  // Plans, compiles and loads. As plan_kernels() says what is refused, KernelCompiler::compile() what cannot be compiled.
+  // Plans, compiles and loads. As plan_kernels() says what is refused, KernelCompiler::compile() what cannot be
+  // compiled.
   static Result<DeviceChain> create(const cuda::Device& device, const KernelCompiler& compiler,
                                     std::vector<std::unique_ptr<Op>> ops, const RowSpec& input);
 
@@ -41,7 +42,8 @@ class DeviceChain {
   std::size_t scratch_bytes(std::int64_t rows) const noexcept;
 
   // Rows lie back to back. `in`, `out` and `scratch` are multiples of 256, do not overlap, and have the bytes of `rows`
-  // rows and of scratch_bytes(rows). What `in` holds stays as it is. INVALID_ARGUMENT where an address is none of those.
+  // rows and of scratch_bytes(rows). What `in` holds stays as it is. INVALID_ARGUMENT where an address is none of
+  // those.
   Status enqueue(cuda::Stream& stream, CUdeviceptr in, CUdeviceptr out, CUdeviceptr scratch, std::int64_t rows) const;
 
  private:

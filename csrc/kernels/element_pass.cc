@@ -34,8 +34,8 @@ bool ElementPass::add(const OpDescription& op, const RowSpec& output) {
   } else if (std::holds_alternative<SigmoidDescription>(op.what)) {
     steps_.push_back({.value = [](const auto& x, const auto&) { return concat("sigmoid(", x, ")"); }});
   } else if (const auto* threshold = std::get_if<ThresholdDescription>(&op.what)) {
-    const std::string arguments = argument(literal(threshold->at)) +
-                                  (threshold->below ? argument(literal(*threshold->below)) : std::string());
+    const std::string arguments =
+        argument(literal(threshold->at)) + (threshold->below ? argument(literal(*threshold->below)) : std::string());
     const std::string function = threshold->below ? "replaced_below(" : "at_least(";
     steps_.push_back({.value = [=](const auto& x, const auto&) { return concat(function, x, arguments, ")"); }});
   } else if (const auto* dequantize = std::get_if<DequantizeDescription>(&op.what)) {
@@ -129,8 +129,7 @@ PlannedKernel ElementPass::kernel() const {
       channels = step.columns;
       continue;
     }
-    const std::string place =
-        by_planes ? "at" : concat("at / ", step.lines.inner, "u % ", step.lines.length, "u");
+    const std::string place = by_planes ? "at" : concat("at / ", step.lines.inner, "u % ", step.lines.length, "u");
     body += concat("  const auto v", values + 1, " = ", step.value(concat("v", values), place), ";\n");
     ++values;
   }

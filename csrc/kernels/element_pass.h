@@ -25,8 +25,8 @@ class ElementPass {
   PlannedKernel kernel() const;
 
  private:
-  // Either moves elements, of `rows` × `columns` to columns × rows; or changes the value `x` of one, which lies at place
-  // `place` of `lines`.
+  // Either moves elements, of `rows` × `columns` to columns × rows; or changes the value `x` of one, which lies at
+  // place `place` of `lines`.
   struct Step {
     std::size_t rows = 0;
     std::size_t columns = 0;

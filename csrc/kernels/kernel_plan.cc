@@ -14,9 +14,9 @@
 namespace pyserver::kernels {
 namespace {
 
-constexpr std::array<std::string_view, 12> kOpsWithKernels = {
-    "argmax", "cast",   "dequantize", "l2_normalize", "layout",    "normalize",
-    "resize", "sigmoid", "softmax",   "threshold",    "to_tensor", "top_k"};
+constexpr std::array<std::string_view, 12> kOpsWithKernels = {"argmax",  "cast",      "dequantize", "l2_normalize",
+                                                              "layout",  "normalize", "resize",     "sigmoid",
+                                                              "softmax", "threshold", "to_tensor",  "top_k"};
 
 std::string place_of(std::size_t index, const Op& op) { return concat("op ", index + 1, " (", op.name(), ")"); }
 

@@ -18,8 +18,8 @@ struct NvrtcFunctions;
 // Thread-safe. The library stays loaded until the process ends: it has threads of its own.
 class Nvrtc {
  public:
-  // `library`: a path, or a name that the loader finds; empty: the names above. UNAVAILABLE, with what to install, where
-  // it cannot be loaded.
+  // `library`: a path, or a name that the loader finds; empty: the names above. UNAVAILABLE, with what to install,
+  // where it cannot be loaded.
   static Result<std::shared_ptr<const Nvrtc>> open(const std::string& library = "");
   ~Nvrtc();
   Nvrtc(const Nvrtc&) = delete;

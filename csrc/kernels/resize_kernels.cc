@@ -74,12 +74,11 @@ PlannedKernel with_a_thread_an_element(const char* name, std::string source, con
 // `rows`: which row of the input each is, along whose line it is weighed; empty: the same.
 PlannedKernel weighing(const TapTable& taps, bool along_lines, const std::vector<std::int32_t>& rows,
                        const RuleNames& names, const RowSpec& input, const RowSpec& output) {
-  std::string source = include("weigh_rules.cuh") + alias("In", type_of(input.datatype)) +
-                       alias("Out", type_of(output.datatype)) +
-                       alias("Rule", along_lines ? names.lines : names.columns) + sizes(input, output) +
-                       concat("constexpr bool kAlongLines = ", along_lines ? "true" : "false", ";\n") +
-                       constant("kTaps", taps.stride) + index_table("kFirst", taps.first) +
-                       index_table("kCount", taps.count) + weight_table(names.weight, taps.weights);
+  std::string source =
+      include("weigh_rules.cuh") + alias("In", type_of(input.datatype)) + alias("Out", type_of(output.datatype)) +
+      alias("Rule", along_lines ? names.lines : names.columns) + sizes(input, output) +
+      concat("constexpr bool kAlongLines = ", along_lines ? "true" : "false", ";\n") + constant("kTaps", taps.stride) +
+      index_table("kFirst", taps.first) + index_table("kCount", taps.count) + weight_table(names.weight, taps.weights);
   if (!rows.empty()) source += index_table("kRows", rows);
   source += concat("__device__ inline Uint32 row_of(Uint32 y) { return ", rows.empty() ? "y" : "kRows[y]", "; }\n");
   source += include("weigh_pixels.cu");

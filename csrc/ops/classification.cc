@@ -89,8 +89,7 @@ Status append_top_k(std::span<const std::byte> scores, Datatype datatype, std::s
 
 Status append_top_k_labels(std::span<const std::byte> scores, Datatype datatype, std::size_t k,
                            std::span<const std::string> labels, std::vector<std::byte>& out) {
-  return for_each_of_top_k(scores, datatype, k,
-                           [&](auto, std::size_t index) { append_label(index, labels, out); });
+  return for_each_of_top_k(scores, datatype, k, [&](auto, std::size_t index) { append_label(index, labels, out); });
 }
 
 void append_candidates(std::span<const std::byte> candidates, std::size_t k, std::span<const std::string> labels,

@@ -129,8 +129,8 @@ Result<ShapesByName> call_uncaptured(const py::object& enqueue, const std::vecto
 
 void run_uncaptured(BuilderHolder& holder, const LaneView& lane, const py::function& enqueue) {
   CudaGraphBuilder& builder = holder.get();
-  auto call = [function = kept(enqueue), inputs = builder.model_signature().inputs](
-                  std::int64_t rows, const GraphModel::Shapes& shapes) {
+  auto call = [function = kept(enqueue), inputs = builder.model_signature().inputs](std::int64_t rows,
+                                                                                    const GraphModel::Shapes& shapes) {
     return call_uncaptured(*function, inputs, rows, shapes);
   };
   throw_unless_ok(builder.run_uncaptured(lane.number, std::move(call)));

@@ -102,7 +102,8 @@ void bind_kernels(py::module_& module) {
   py::class_<DeviceChainHolder>(module, "DeviceChain")
       .def(py::init(&make_chain), py::arg("device"), py::arg("compiler"), py::arg("ops"), py::arg("datatype"),
            py::arg("shape"), py::kw_only(), py::arg("folders") = Folders())
-      .def_static("supports", [](const std::string& op) { return kernels::has_kernel(op); }, py::arg("op"))
+      .def_static(
+          "supports", [](const std::string& op) { return kernels::has_kernel(op); }, py::arg("op"))
       .def_static("plan", &plan, py::arg("ops"), py::arg("datatype"), py::arg("shape"), py::kw_only(),
                   py::arg("folders") = Folders())
       .def_property_readonly("input_datatype",

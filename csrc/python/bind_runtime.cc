@@ -48,7 +48,8 @@ void add_engine_ops(Chains& chains, const std::vector<EngineOps>& told, bool bef
   for (const EngineOps& engine : told) {
     std::vector<std::string> ops;
     for (const std::string& op : engine.ops) ops.push_back(op + " (on the GPU)");
-    const auto same = std::ranges::find_if(chains, [&](const auto& chain) { return std::get<1>(chain) == engine.model; });
+    const auto same =
+        std::ranges::find_if(chains, [&](const auto& chain) { return std::get<1>(chain) == engine.model; });
     if (same == chains.end()) {
       chains.emplace_back(engine.client, engine.model, std::move(ops));
       continue;

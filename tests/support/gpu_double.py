@@ -42,7 +42,7 @@ def environment(*, devices: int = 1, memory_mib: int = 1024, leaks: bool = True)
     """
     others = os.environ.get("LD_LIBRARY_PATH", "")
     return {
-        "LD_LIBRARY_PATH": f"{folder()}:{others}" if others else str(folder()),
+        "LD_LIBRARY_PATH": ":".join(filter(None, (str(folder()), str(folder().with_name("fake_nvrtc")), others))),
         "FAKE_CUDA_DEVICES": str(devices),
         "FAKE_CUDA_MEMORY_MIB": str(memory_mib),
         "FAKE_CUDA_LEAKS": str(int(leaks)),

@@ -68,6 +68,10 @@ class GpuIdentityLoader:
             # A model that is slow on purpose executes one batch at a time.
             lanes=1 if free or options.delay_us else 2,
         )
+        if context.ops is not None and not free:
+            ops = context.ops.on_device(signature, device)
+            builder.set_preprocess(ops.preprocess)
+            builder.set_postprocess(ops.postprocess)
         model = _Copying(self._double, signature, options.delay_us)
         for lane in builder.lanes:
             if free:

@@ -40,10 +40,8 @@ Result<CudaGraphOptions> with_chains_outside(const CudaGraphOptions& model) {
   if (!model.signature.batches() && !(model.preprocess.empty() && model.postprocess.empty())) {
     return invalid_argument("device ops: the model does not batch, and has no rows");
   }
-  PYSERVER_RETURN_IF_ERROR(
-      replace_specs("input", model.preprocess, options.signature.inputs, output_of, input_of));
-  PYSERVER_RETURN_IF_ERROR(
-      replace_specs("output", model.postprocess, options.signature.outputs, input_of, output_of));
+  PYSERVER_RETURN_IF_ERROR(replace_specs("input", model.preprocess, options.signature.inputs, output_of, input_of));
+  PYSERVER_RETURN_IF_ERROR(replace_specs("output", model.postprocess, options.signature.outputs, input_of, output_of));
   // Chains are of complete shapes: those of the model that are given for their tensors say nothing about the outside.
   for (const auto& [name, chain] : model.preprocess) {
     for (ShapesByName& profile : options.profiles) profile.erase(name);

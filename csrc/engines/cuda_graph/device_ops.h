@@ -1,5 +1,5 @@
-// DeviceOps: the ops that a lane executes beside its model, and the memory between them and the model. Captured with the
-// model, they are nodes of the same graph.
+// DeviceOps: the ops that a lane executes beside its model, and the memory between them and the model. Captured with
+// the model, they are nodes of the same graph.
 #pragma once
 
 #include <cstdint>

@@ -46,8 +46,8 @@ Status GraphResources::make_lanes(const CudaGraphOptions& options) {
   const int count = options.instances * lanes_each;
   for (int lane = 0; lane < count; ++lane) {
     const int instance = lane / lanes_each;
-    auto made =
-        Lane::create(instance, lane % lanes_each, instances[static_cast<std::size_t>(instance)], *device_memory, model, options);
+    auto made = Lane::create(instance, lane % lanes_each, instances[static_cast<std::size_t>(instance)], *device_memory,
+                             model, options);
     if (!made.ok()) {
       return {made.status().code(),
               concat("inputs and outputs of ", model.buckets().largest(), " rows in ", count,

@@ -24,8 +24,7 @@ Result<std::unique_ptr<Lane>> Lane::create(int instance, int index, std::shared_
   auto events = BatchEvents::create(memory.device());
   if (!events.ok()) return std::move(events).status();
   return std::unique_ptr<Lane>(
-      new Lane(instance, index, std::move(streams), *std::move(buffers), *std::move(ops), model,
-                                        *std::move(events)));
+      new Lane(instance, index, std::move(streams), *std::move(buffers), *std::move(ops), model, *std::move(events)));
 }
 
 }  // namespace pyserver

@@ -23,7 +23,8 @@ using UncapturedExecution = std::function<Result<ShapesByName>(std::int64_t rows
 
 // Members are destroyed from the last to the first: graphs before the memory that they use.
 struct Lane {
-  // `model` is of what requests see, `options` of the model itself. `model` must outlive the lane. RESOURCE_EXHAUSTED where the device has no memory for it.
+  // `model` is of what requests see, `options` of the model itself. `model` must outlive the lane. RESOURCE_EXHAUSTED
+  // where the device has no memory for it.
   static Result<std::unique_ptr<Lane>> create(int instance, int index, std::shared_ptr<InstanceStreams> streams,
                                               cuda::DevicePool& memory, const GraphModel& model,
                                               const CudaGraphOptions& options);

@@ -22,9 +22,7 @@ struct OwnTaps {
     taps = {pixels, stride, first.data(), count.data(), weights.data()};
   }
 
-  TapTable table() && {
-    return {taps.stride, std::move(first), std::move(count), {weights.begin(), weights.end()}};
-  }
+  TapTable table() && { return {taps.stride, std::move(first), std::move(count), {weights.begin(), weights.end()}}; }
 
   std::vector<std::int32_t> first;
   std::vector<std::int32_t> count;

@@ -57,9 +57,7 @@ class DeviceChainTest : public ::testing::Test {
     EXPECT_TRUE(stream_->synchronize().ok());
   }
 
-  Status enqueue() {
-    return chain_->enqueue(*stream_, in_.address(), out_.address(), scratch_.address(), rows_.count);
-  }
+  Status enqueue() { return chain_->enqueue(*stream_, in_.address(), out_.address(), scratch_.address(), rows_.count); }
 
   Rows taken() {
     Rows got{chain_->output(), rows_.count, {}};
@@ -115,7 +113,7 @@ TEST_F(DeviceChainTest, ACapturedChainReadsWhatIsThereAtEachLaunch) {
 }
 
 TEST_F(DeviceChainTest, MoreRowsThanAGridHasAreAllDone) {
-  const Rows rows = testing::random_rows(Datatype::kFp32, {1}, 70000, 3);
+  const Rows rows = testing::random_rows(Datatype::kFp32, {1}, 65537, 3);
   const std::vector<NamedOp> ops = {{"cast", {{"to", std::string("INT8")}}}};
   make(ops, rows.spec);
   EXPECT_EQ(chain_->scratch_bytes(rows.count), 0U);
@@ -141,8 +139,7 @@ TEST_F(DeviceChainTest, RefusesAddressesThatKernelsCannotReadAtOnce) {
 }
 
 TEST_F(DeviceChainTest, WhatHasNoKernelIsRefusedWhenTheChainIsMade) {
-  const auto chain =
-      DeviceChain::create(*device_, *compiler_, testing::make_ops({{"round"}}), {Datatype::kFp32, {4}});
+  const auto chain = DeviceChain::create(*device_, *compiler_, testing::make_ops({{"round"}}), {Datatype::kFp32, {4}});
   EXPECT_EQ(chain.status(), failed_precondition("op 1 (round): there is no kernel for this round of FP32 [4]"));
 }
 

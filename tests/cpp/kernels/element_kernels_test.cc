@@ -11,8 +11,7 @@ using List = std::vector<double>;
 using namespace std::string_literals;
 
 NamedOp imagenet() {
-  return {"normalize",
-          {{"mean", List{0.485, 0.456, 0.406}}, {"std", List{0.229, 0.224, 0.225}}, {"scale", "1/255"s}}};
+  return {"normalize", {{"mean", List{0.485, 0.456, 0.406}}, {"std", List{0.229, 0.224, 0.225}}, {"scale", "1/255"s}}};
 }
 
 struct PictureCase {
@@ -49,8 +48,9 @@ TEST(ElementKernels, PicturesOfOtherChannelsAndDatatypesMoveToTheLastBit) {
       {{{"layout"}, {"layout", {{"to", "HWC"s}}}}, {"elements"}},
   };
   for (const auto& [ops, names] : cases) {
-    for (const auto& [datatype, shape] :
-         {std::pair{Datatype::kUint8, Shape{4, 5, 1}}, {Datatype::kFp64, Shape{6, 2, 4}}, {Datatype::kFp16, {3, 5, 2}}}) {
+    for (const auto& [datatype, shape] : {std::pair{Datatype::kUint8, Shape{4, 5, 1}},
+                                          {Datatype::kFp64, Shape{6, 2, 4}},
+                                          {Datatype::kFp16, {3, 5, 2}}}) {
       SCOPED_TRACE(to_string(shape));
       EXPECT_EQ(kernel_names(ops, {datatype, shape}), names);
       const Rows rows = random_rows(datatype, shape, 4, 2, Odd::kSome);

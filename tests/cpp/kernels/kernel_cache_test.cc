@@ -95,7 +95,8 @@ TEST_F(KernelCacheTest, AFolderThatCannotBeMadeIsTold) {
 }
 
 TEST_F(KernelCacheTest, ASecondCompilerFindsWhatTheFirstCompiledUnlessTheFileIsBroken) {
-  const PlannedKernel kernel{"empty", "extern \"C\" __global__ void device_op(const int*, int*, long long) {}", 1, 1, {}, {}};
+  const PlannedKernel kernel{
+      "empty", "extern \"C\" __global__ void device_op(const int*, int*, long long) {}", 1, 1, {}, {}};
   for (int start = 0; start < 3; ++start) {
     const auto compiler = KernelCompiler::create(folder_.string(), FAKE_NVRTC);
     ASSERT_TRUE(compiler.ok()) << compiler.status().message();

@@ -57,8 +57,9 @@ TEST(KernelPlan, RefusesWhatHasNoKernelWithTheOpsPlace) {
 }
 
 TEST(KernelPlan, RefusesAChainThatDoesNotFit) {
-  EXPECT_EQ(refusal({{"cast"}, {"to_tensor"}}, {Datatype::kUint8, {4, 4, 3}}),
-            invalid_argument("op 2 (to_tensor): expected a picture of UINT8 [height, width, channels], got FP32 [4, 4, 3]"));
+  EXPECT_EQ(
+      refusal({{"cast"}, {"to_tensor"}}, {Datatype::kUint8, {4, 4, 3}}),
+      invalid_argument("op 2 (to_tensor): expected a picture of UINT8 [height, width, channels], got FP32 [4, 4, 3]"));
 }
 
 TEST(KernelPlan, RefusesRowsWithoutAFixedShapeOrElements) {

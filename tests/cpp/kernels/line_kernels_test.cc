@@ -18,8 +18,8 @@ struct LineCase {
 
 // Lines of one element, of so few that a thread takes one, of those and more that a block takes one, back to back and
 // side by side, one and many.
-const std::vector<LineCase> kLines = {{{1}, -1},         {{7, 31}, -1}, {{3, 32}, -1},  {{1000}, 0}, {{2, 257}, 1},
-                                      {{5, 3, 300}, 1},  {{40, 9}, 0},  {{2, 6, 2}, -2}};
+const std::vector<LineCase> kLines = {{{1}, -1},     {{7, 31}, -1},    {{3, 32}, -1}, {{1000}, 0},
+                                      {{2, 257}, 1}, {{5, 3, 300}, 1}, {{40, 9}, 0},  {{2, 6, 2}, -2}};
 
 TEST(LineKernels, ArgmaxIsTheCpusWithTiesAndNan) {
   for (const auto& [shape, axis] : kLines) {
@@ -30,7 +30,8 @@ TEST(LineKernels, ArgmaxIsTheCpusWithTiesAndNan) {
     const Rows odd = random_rows(Datatype::kFp32, shape, 4, 2, Odd::kSome);
     expect_identical(run_kernels({op}, odd), run_ops({op}, odd));
   }
-  for (const Datatype datatype : {Datatype::kFp16, Datatype::kFp64, Datatype::kInt64, Datatype::kUint8, Datatype::kBool}) {
+  for (const Datatype datatype :
+       {Datatype::kFp16, Datatype::kFp64, Datatype::kInt64, Datatype::kUint8, Datatype::kBool}) {
     const Rows rows = random_rows(datatype, {2, 90}, 3, 3, Odd::kSome);
     expect_identical(run_kernels({{"argmax"}}, rows), run_ops({{"argmax"}}, rows));
   }
@@ -82,7 +83,8 @@ TEST(LineKernels, TheCandidatesOfTopKBecomeTheTextsThatTheCpusTopKGives) {
       const NamedOp op{"top_k", {{"k", std::int64_t{k}}}};
       NamedOp rest = op;
       rest.options["of"] = std::string("candidates");
-      for (const Rows& rows : {rows_with_ties(datatype, shape, 3, 9), random_rows(datatype, shape, 3, 10, Odd::kSome)}) {
+      for (const Rows& rows :
+           {rows_with_ties(datatype, shape, 3, 9), random_rows(datatype, shape, 3, 10, Odd::kSome)}) {
         const Rows got = run_kernels({op}, rows);
         const std::size_t in = rows.bytes.size() / 3;
         const std::size_t out = got.bytes.size() / 3;

@@ -1,5 +1,5 @@
-// The device's rules by which one datatype becomes another (source/numbers.cuh), compiled for the host, against those of
-// the CPU (ops/element.h).
+// The device's rules by which one datatype becomes another (source/numbers.cuh), compiled for the host, against those
+// of the CPU (ops/element.h).
 #include <gtest/gtest.h>
 
 #include <array>
@@ -48,8 +48,8 @@ struct OnDevice<std::uint64_t> {
   using Type = device::Uint64;
 };
 
-// All that an element of 16 bits or fewer can be; of longer ones random bits, their neighbourhoods of powers of two, and
-// the ends.
+// All that an element of 16 bits or fewer can be; of longer ones random bits, their neighbourhoods of powers of two,
+// and the ends.
 template <typename Element>
 std::vector<Element> samples() {
   std::vector<Element> all;

@@ -22,7 +22,8 @@ struct Chain {
 std::vector<Chain> chains() {
   const RowSpec picture{Datatype::kUint8, {48, 40, 3}};
   const auto resize = [](const char* like, const char* filter, double side) {
-    return NamedOp{"resize", {{"size", std::vector{side, side}}, {"like", std::string(like)}, {"filter", std::string(filter)}}};
+    return NamedOp{"resize",
+                   {{"size", std::vector{side, side}}, {"like", std::string(like)}, {"filter", std::string(filter)}}};
   };
   std::vector<Chain> all = {
       {{{"normalize"}, {"layout"}}, picture},
@@ -43,7 +44,8 @@ std::vector<Chain> chains() {
   };
   for (const Datatype datatype : {Datatype::kBool, Datatype::kUint16, Datatype::kUint32, Datatype::kUint64,
                                   Datatype::kInt8, Datatype::kInt16, Datatype::kInt64}) {
-    all.push_back({{{"cast", {{"to", "BF16"s}}}, {"cast", {{"to", std::string(name_of(datatype))}}}}, {datatype, {12}}});
+    all.push_back(
+        {{{"cast", {{"to", "BF16"s}}}, {"cast", {{"to", std::string(name_of(datatype))}}}}, {datatype, {12}}});
   }
   return all;
 }
@@ -99,8 +101,8 @@ TEST(Nvrtc, AFailureHasTheNameOfItsCodeAndTheLog) {
     if (library[0] == '\0') continue;
     const auto nvrtc = Nvrtc::open(library);
     ASSERT_TRUE(nvrtc.ok()) << nvrtc.status().message();
-    const auto wrong =
-        (*nvrtc)->compile("extern \"C\" __global__ void f() { no_such_thing; }", "wrong.cu", {}, std::vector{"--std=c++17"s});
+    const auto wrong = (*nvrtc)->compile("extern \"C\" __global__ void f() { no_such_thing; }", "wrong.cu", {},
+                                         std::vector{"--std=c++17"s});
     EXPECT_EQ(wrong.status().code(), StatusCode::kInternal);
     EXPECT_EQ(wrong.status().message().find("nvrtcCompileProgram: NVRTC_ERROR_COMPILATION (6): "), 0U)
         << wrong.status().message();

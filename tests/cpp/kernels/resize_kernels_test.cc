@@ -17,8 +17,8 @@ struct ResizeCase {
 // Smaller, larger, one side only, by whole factors, by two, from and to a single pixel; so much lower that columns come
 // first.
 const std::vector<ResizeCase> kSizes = {
-    {{37, 29, 3}, {11, 13}}, {{5, 7, 3}, {12, 9}},  {{9, 14, 1}, {9, 5}},   {{30, 8, 4}, {7, 8}}, {{24, 30, 3}, {8, 10}},
-    {{16, 12, 3}, {8, 6}},   {{1, 1, 3}, {4, 5}},   {{13, 17, 3}, {1, 1}},  {{90, 10, 3}, {9, 8}}, {{6, 6, 3}, {6, 6}},
+    {{37, 29, 3}, {11, 13}}, {{5, 7, 3}, {12, 9}}, {{9, 14, 1}, {9, 5}},  {{30, 8, 4}, {7, 8}},  {{24, 30, 3}, {8, 10}},
+    {{16, 12, 3}, {8, 6}},   {{1, 1, 3}, {4, 5}},  {{13, 17, 3}, {1, 1}}, {{90, 10, 3}, {9, 8}}, {{6, 6, 3}, {6, 6}},
 };
 
 void expect_the_cpus(const char* like, const char* filter, Datatype datatype, std::span<const ResizeCase> sizes) {

@@ -13,7 +13,7 @@ namespace pyserver::testing {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::array kOddFloats = {std::nan(""), kInfinity, -kInfinity, 0.0,    -0.0,    1e-40,  -1e-45,
+constexpr std::array kOddFloats = {std::nan(""), kInfinity, -kInfinity, 0.0,   -0.0,    1e-40,   -1e-45,
                                    0.5,          -1.5,      2.5,        255.0, 65504.0, 65520.0, 3e38};
 
 template <typename Draw>

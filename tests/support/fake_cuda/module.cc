@@ -17,6 +17,7 @@ namespace fake_cuda {
 
 Module::~Module() {
   if (library != nullptr) dlclose(library);
+  if (file >= 0) close(file);
 }
 
 namespace {
@@ -37,10 +38,10 @@ std::shared_ptr<Module> load(const void* image) {
   const int file = size == 0 ? -1 : memfd_create("fake_cubin", MFD_CLOEXEC);
   if (file < 0) return nullptr;
   const auto module = std::make_shared<Module>();
+  module->file = file;
   if (write(file, image, size) == static_cast<ssize_t>(size)) {
     module->library = dlopen(text("/proc/self/fd/", file).c_str(), RTLD_NOW | RTLD_LOCAL);
   }
-  close(file);
   if (module->library == nullptr) return nullptr;
   const auto list = reinterpret_cast<KernelList>(dlsym(module->library, "fakeKernels"));
   if (list == nullptr) return nullptr;

@@ -125,6 +125,7 @@ struct Module {
   int device = 0;
   Label created_by;
   void* library = nullptr;
+  int file = -1;  // open as long as the library: the loader takes the same path for the same library
   const FakeModuleKernel* kernels = nullptr;
   std::size_t kernel_count = 0;
   ~Module();

@@ -24,7 +24,14 @@
 
 namespace {
 
-enum Result { kSuccess = 0, kInvalidInput = 3, kInvalidProgram = 4, kInvalidOption = 5, kCompilation = 6, kInternal = 11 };
+enum Result {
+  kSuccess = 0,
+  kInvalidInput = 3,
+  kInvalidProgram = 4,
+  kInvalidOption = 5,
+  kCompilation = 6,
+  kInternal = 11
+};
 
 constexpr std::array kArchitectures = {75, 80, 86, 89, 90, 100, 120};
 
@@ -76,8 +83,7 @@ bool run(const std::vector<std::string>& command, const std::string& log) {
   }
   environment.push_back(nullptr);
   pid_t child = 0;
-  const int failed =
-      posix_spawnp(&child, arguments.front(), &actions, nullptr, arguments.data(), environment.data());
+  const int failed = posix_spawnp(&child, arguments.front(), &actions, nullptr, arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   if (failed != 0) return false;
@@ -113,7 +119,8 @@ std::string host_option(const std::string& option) {
 }
 
 void count_program(const Program& program) {
-  if (const char* const path = std::getenv("FAKE_NVRTC_LOG")) std::ofstream(path, std::ios::app) << program.name << "\n";
+  if (const char* const path = std::getenv("FAKE_NVRTC_LOG"))
+    std::ofstream(path, std::ios::app) << program.name << "\n";
 }
 
 Result compile(Program& program, const std::vector<std::string>& options) {
@@ -126,12 +133,23 @@ Result compile(Program& program, const std::vector<std::string>& options) {
   if (!folder.made()) return kInternal;
   for (const auto& [name, text] : program.headers) write_file(folder.file(name), text);
   write_file(folder.file("program.cc"), program.source + "\nFAKE_MODULE(" + kernel + ")\n");
-  std::vector<std::string> command = {FAKE_NVRTC_COMPILER, "-O1", "-w", "-shared", "-fPIC", "-fvisibility=hidden",
-                                      "-x", "c++", "-I", FAKE_NVRTC_FOLDER, "-include", "kernel_prelude.h"};
+  std::vector<std::string> command = {FAKE_NVRTC_COMPILER,
+                                      "-O1",
+                                      "-w",
+                                      "-shared",
+                                      "-fPIC",
+                                      "-fvisibility=hidden",
+                                      "-x",
+                                      "c++",
+                                      "-I",
+                                      FAKE_NVRTC_FOLDER,
+                                      "-include",
+                                      "kernel_prelude.h"};
   for (const std::string& option : options) {
     if (const std::string own = host_option(option); !own.empty()) command.push_back(own);
   }
-  command.insert(command.end(), {folder.file("program.cc"), "-x", "none", FAKE_NVRTC_RUNNER, "-o", folder.file("module.so")});
+  command.insert(command.end(),
+                 {folder.file("program.cc"), "-x", "none", FAKE_NVRTC_RUNNER, "-o", folder.file("module.so")});
   if (!run(command, folder.file("log"))) {
     program.log = read_file(folder.file("log"));
     return kCompilation;

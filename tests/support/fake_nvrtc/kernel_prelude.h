@@ -85,21 +85,20 @@ struct Described<function> {
     const auto thread = [](void* context) {
       call(static_cast<void* const*>(context), typename Counted<sizeof...(Parameters)>::Type());
     };
-    fake_run_grid({shape->grid[0], shape->grid[1], shape->grid[2]},
-                  {shape->block[0], shape->block[1], shape->block[2]}, thread, const_cast<void**>(arguments));
+    fake_run_grid({shape->grid[0], shape->grid[1], shape->grid[2]}, {shape->block[0], shape->block[1], shape->block[2]},
+                  thread, const_cast<void**>(arguments));
   }
 };
 
 }  // namespace fake
 
-#define FAKE_MODULE(function)                                                                              \
-  extern "C" __attribute__((visibility("default"))) const fake::ModuleKernel* fakeKernels(fake::Size* count) { \
-    using Kernel = fake::Described<&function>;                                                             \
-    static const fake::ModuleKernel kernel = {#function,     sizeof(Kernel::sizes) / sizeof(fake::Size),    \
-                                              Kernel::sizes, Kernel::kinds,                                 \
-                                              Kernel::run,   nullptr};                                      \
-    *count = 1;                                                                                            \
-    return &kernel;                                                                                        \
+#define FAKE_MODULE(function)                                                                                       \
+  extern "C" __attribute__((visibility("default"))) const fake::ModuleKernel* fakeKernels(fake::Size* count) {      \
+    using Kernel = fake::Described<&function>;                                                                      \
+    static const fake::ModuleKernel kernel = {                                                                      \
+        #function, sizeof(Kernel::sizes) / sizeof(fake::Size), Kernel::sizes, Kernel::kinds, Kernel::run, nullptr}; \
+    *count = 1;                                                                                                     \
+    return &kernel;                                                                                                 \
   }
 
 #endif
