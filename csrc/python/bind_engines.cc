@@ -82,6 +82,8 @@ void bind_engines(py::module_& module) {
       .def_readonly("optional", &TensorSpec::optional);
 
   py::class_<ModelSignature>(module, "ModelSignature")
+      .def(py::init<std::vector<TensorSpec>, std::vector<TensorSpec>, std::int64_t>(), py::arg("inputs"),
+           py::arg("outputs"), py::arg("max_batch_size"))
       .def_readonly("inputs", &ModelSignature::inputs)
       .def_readonly("outputs", &ModelSignature::outputs)
       .def_readonly("max_batch_size", &ModelSignature::max_batch_size);

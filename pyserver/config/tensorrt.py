@@ -64,6 +64,9 @@ class TensorRtOptions(ModelOptions):
         default=[], description="Batch sizes that graphs are captured for. Default: powers of two and max_batch_size."
     )
     lanes: int = Field(default=2, ge=1, le=16, description="Batches that an instance copies and executes at once.")
+    device_ops: bool = Field(
+        default=True, description="Ops before and after the model run on the GPU too, as many as have kernels."
+    )
     strict_graphs: bool = Field(
         default=False, description="A batch that no captured graph fits is an error, and not executed without one."
     )

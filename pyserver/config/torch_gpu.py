@@ -31,6 +31,9 @@ class TorchGpuOptions(ModelOptions):
     lanes: int = Field(
         default=2, ge=1, le=16, description="GPU: batches that an instance copies and executes at the same time."
     )
+    device_ops: bool = Field(
+        default=True, description="GPU: ops before and after the model run there too, as many as have kernels."
+    )
     strict_graphs: bool = Field(
         default=False,
         description="GPU: a batch that no captured graph fits is an error, and not executed without one.",

@@ -43,6 +43,18 @@ class LoadContext:
     ops: DeviceOps | None = None  # unless options.device_ops is false, an engine on a GPU asks for them
 
 
+def device_chains(
+    context: LoadContext, model: _core.ModelSignature, device: _core.CudaDevice, *, wanted: bool
+) -> DeviceChains:
+    """The ops of model.yaml that run on `device` beside the model; none where `options.device_ops` is false.
+
+    Raises ModelLoadError or StatusError.
+    """
+    if context.ops is None or not wanted:
+        return DeviceChains({}, {})
+    return context.ops.on_device(model, device)
+
+
 class Loader(Protocol):
     """Makes files on disk a core engine."""
 

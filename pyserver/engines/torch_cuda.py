@@ -41,7 +41,7 @@ def load(torch: Any, file: Path, config: ModelConfig, options: TorchOptions, con
     from pyserver.engines import torch_graphs
 
     device = _core.CudaDevice(_core.CudaDriver.open(), int(options.device.partition(":")[2] or 0))
-    return torch_graphs.load(file, config, options, context.core, device)
+    return torch_graphs.load(file, config, options, context, context.core, device)
 
 
 def _missing(torch: Any) -> str:

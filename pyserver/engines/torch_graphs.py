@@ -19,6 +19,7 @@ import torch
 from pyserver import _core
 from pyserver.config.engine_options import TorchOptions
 from pyserver.config.schema import ModelConfig
+from pyserver.engines.loading import DeviceChains, LoadContext, device_chains
 from pyserver.engines.ports import Signature, make_engine
 from pyserver.engines.torch_gpu_program import GpuProgram
 from pyserver.engines.torch_memory import dtype_of, tensor_at
@@ -33,7 +34,12 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def load(
-    file: Path, config: ModelConfig, options: TorchOptions, core: _core.Core, device: _core.CudaDevice
+    file: Path,
+    config: ModelConfig,
+    options: TorchOptions,
+    context: LoadContext,
+    core: _core.Core,
+    device: _core.CudaDevice,
 ) -> _core.Engine:
     """The core's memory is page-locked from now on. Raises ModelLoadError, and StatusError of the core."""
     core.use_device(device)
@@ -42,13 +48,20 @@ def load(
 
     def make(signature: Signature) -> _core.Engine:
         with _ONE_AT_A_TIME, _as_load_error(file, device):
-            return _captured(program, signature, config, core, device)
+            model = _core.ModelSignature(signature.inputs, signature.outputs, signature.max_batch_size)
+            ops = device_chains(context, model, device, wanted=options.device_ops)
+            return _captured(program, signature, config, core, device, ops)
 
     return make_engine(program.inputs, program.outputs, config, make)
 
 
 def _captured(
-    program: GpuProgram, signature: Signature, config: ModelConfig, core: _core.Core, device: _core.CudaDevice
+    program: GpuProgram,
+    signature: Signature,
+    config: ModelConfig,
+    core: _core.Core,
+    device: _core.CudaDevice,
+    ops: DeviceChains,
 ) -> _core.Engine:
     options = program.options
     profiles = [_profile(signature.inputs, profile) for profile in options.profiles or [{}]]
@@ -70,6 +83,8 @@ def _captured(
         lanes=options.lanes,
         strict_graphs=options.strict_graphs,
     )
+    builder.set_preprocess(ops.preprocess)
+    builder.set_postprocess(ops.postprocess)
     _record(program, signature, builder, profiles, largest)
     return builder.build()
 

@@ -38,11 +38,15 @@ class DevicePart:
 class OpPlacement:
     """Asked by the loader of an engine on a GPU; without that, all ops run on the CPU."""
 
-    config: ModelConfig  # what is left for the CPU
+    asked: ModelConfig  # all that model.yaml wants
     folders: Sequence[Path]  # where the files that ops name are looked for
     cache_folder: Path | None
     preprocess: dict[str, DevicePart] = field(default_factory=dict)  # by the model's input
     postprocess: dict[str, DevicePart] = field(default_factory=dict)  # by output
+    config: ModelConfig = field(init=False)  # what is left for the CPU
+
+    def __post_init__(self) -> None:
+        self.config = self.asked
 
     def on_device(self, model: _core.ModelSignature, device: _core.CudaDevice) -> DeviceChains:
         """The chains for `device`, of a model that has `model` for a signature; what is left is in `config`.
@@ -75,8 +79,14 @@ class OpPlacement:
         ]
 
     def split(self, model: _core.ModelSignature) -> None:
-        """Decides what goes to the GPU. Raises ModelLoadError where the preset is for another model."""
-        config = with_preset(self.config, model)
+        """Decides what goes to the GPU, anew each time: a loader may ask again, for a model that does not batch.
+
+        Raises ModelLoadError where the preset is for another model.
+        """
+        self.config = self.asked
+        self.preprocess.clear()
+        self.postprocess.clear()
+        config = with_preset(self.asked, model)
         if model.max_batch_size == 0:
             # Such a model may have a first dimension of 1 that the chains do not see: they stay where that is known.
             return

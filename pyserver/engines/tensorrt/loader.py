@@ -15,7 +15,7 @@ from pyserver import _core
 from pyserver.config.load import parse_options
 from pyserver.config.schema import ModelConfig
 from pyserver.config.tensorrt import FlavourName, TensorRtOptions
-from pyserver.engines.loading import LoadContext, options_origin
+from pyserver.engines.loading import DeviceChains, LoadContext, device_chains, options_origin
 from pyserver.engines.tensorrt.building import CURRENT, BuildRequest, build_plan
 from pyserver.engines.tensorrt.contexts import Contexts
 from pyserver.engines.tensorrt.described import describe
@@ -225,7 +225,9 @@ def _record(
     contexts = Contexts(library, engine, described, device)
     recorder = Recorder(library.module, described, served, contexts, options.strict_graphs)
     context.core.use_device(device)
-    return recorder.record(partial(_make_builder, context.core, device, served, config, options))
+    signature = _core.ModelSignature(specs(served.inputs), specs(served.outputs), served.max_batch_size)
+    ops = device_chains(context, signature, device, wanted=options.device_ops)
+    return recorder.record(partial(_make_builder, context.core, device, served, config, options, ops))
 
 
 def _make_builder(
@@ -234,9 +236,10 @@ def _make_builder(
     served: Served,
     config: ModelConfig,
     options: TensorRtOptions,
+    ops: DeviceChains,
     largest_outputs: Mapping[str, Shape],
 ) -> _core.CudaGraphEngineBuilder:
-    return _core.CudaGraphEngineBuilder(
+    builder = _core.CudaGraphEngineBuilder(
         core,
         device,
         engine="tensorrt",
@@ -251,6 +254,9 @@ def _make_builder(
         lanes=options.lanes,
         strict_graphs=options.strict_graphs,
     )
+    builder.set_preprocess(ops.preprocess)
+    builder.set_postprocess(ops.postprocess)
+    return builder
 
 
 def _open_device(model: Path, ordinal: int) -> _core.CudaDevice:
