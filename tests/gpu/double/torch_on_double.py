@@ -158,7 +158,7 @@ def _launch(kernel: Any, accesses: Sequence[_Access]) -> None:
 
 
 def _size(dtype: torch.dtype, shape: Sequence[int]) -> int:
-    return math.prod(shape) * torch.empty((), dtype=dtype).element_size()
+    return math.prod(shape) * int(dtype.itemsize)
 
 
 def _tensor(pointer: int, dtype: torch.dtype, shape: Sequence[int]) -> torch.Tensor:
