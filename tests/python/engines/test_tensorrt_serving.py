@@ -48,8 +48,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     free = double.plan(shape=(-1, -1), profiles=[ANY_WIDTH])
     double.write_model(models, "free", free)
     double.write_model(models, "strict", free, options={"strict_graphs": True})
-    seven = [{"name": "x", "datatype": "FP32", "shape": [7]}]
-    double.write_model(models, "seven", free, inputs=seven, outputs=[{**seven[0], "name": "y"}])
+    x, y = ([{"name": name, "datatype": "FP32", "shape": [7]}] for name in ("x", "y"))
+    double.write_model(models, "seven", free, inputs=x, outputs=y)
     taken = double.plan(TAKE, shape=(-1,), profiles=[{"x": [(1,), (8,), (32,)]}])
     double.write_model(models, "take", taken, max_batch_size=0)
     double.write_model(models, "waits", double.plan(WAITS))
@@ -77,7 +77,7 @@ def rows(count: int, width: int = 4) -> np.ndarray:
 
 
 def counters(client: Client, model: str) -> dict[str, int]:
-    return dict(client.metadata(model).counts.engine_counters)
+    return dict(client.metadata(model).engine_counters)
 
 
 @pytest.mark.parametrize("model", ["quadruple", "one_lane", "rtx", "lean", "shape_tensor", "profiles"])
