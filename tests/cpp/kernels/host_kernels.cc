@@ -77,10 +77,13 @@ std::vector<std::unique_ptr<Op>> make_ops(const std::vector<NamedOp>& ops) {
 Rows run_kernels(const std::vector<NamedOp>& ops, const Rows& rows) {
   const auto planned = kernels::plan_kernels(make_ops(ops), rows.spec);
   EXPECT_TRUE(planned.ok()) << planned.status().message();
-  if (!planned.ok()) return {};
+  return planned.ok() ? run_planned(*planned, rows) : Rows();
+}
+
+Rows run_planned(const std::vector<kernels::PlannedKernel>& planned, const Rows& rows) {
   auto at = std::make_unique<GuardedMemory>(rows.bytes.size());
   std::ranges::copy(rows.bytes, at->data());
-  for (const kernels::PlannedKernel& kernel : *planned) {
+  for (const kernels::PlannedKernel& kernel : planned) {
     const ModuleKernel* const entry = loaded(kernel);
     if (entry == nullptr) return {};
     auto next = std::make_unique<GuardedMemory>(row_bytes(kernel.output) * static_cast<std::size_t>(rows.count));
@@ -94,7 +97,7 @@ Rows run_kernels(const std::vector<NamedOp>& ops, const Rows& rows) {
     entry->run(&shape, arguments.data());
     at = std::move(next);
   }
-  return {planned->back().output, rows.count, {at->bytes().begin(), at->bytes().end()}};
+  return {planned.back().output, rows.count, {at->bytes().begin(), at->bytes().end()}};
 }
 
 Rows run_ops(const std::vector<NamedOp>& ops, const Rows& rows) {

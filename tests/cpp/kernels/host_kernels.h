@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/planned_kernel.h"
 #include "ops/op.h"
 #include "ops/op_options.h"
 
@@ -29,6 +30,8 @@ struct Rows {
   std::vector<std::byte> bytes;
 };
 
+// What these kernels make of the rows, one after another.
+Rows run_planned(const std::vector<kernels::PlannedKernel>& planned, const Rows& rows);
 // What the kernels for these ops make of the rows. Fails the test where there is none, or one does not compile.
 Rows run_kernels(const std::vector<NamedOp>& ops, const Rows& rows);
 // What the CPU's ops make of them; not of ops that give texts.
