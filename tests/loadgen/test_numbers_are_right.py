@@ -2,8 +2,8 @@
 
 What is expected is what the server really took (it keeps a record), and the way there and back, which a blocking socket
 with a stopwatch measures: the percentiles of a sum are those of all sums of one and the other. All of it runs with
-real-time priority where that is allowed (root); elsewhere a machine that does other things disturbs it, so each test has
-three tries.
+real-time priority where that is allowed (root); elsewhere a machine that does other things disturbs it, so each test
+has three tries.
 """
 
 from __future__ import annotations
