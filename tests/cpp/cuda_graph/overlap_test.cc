@@ -37,11 +37,12 @@ TEST_F(OverlapTest, TheNextBatchIsCopiedWhileOneExecutes) {
   ASSERT_TRUE(execute(counted(1), y, 1).ok());
 
   const CUstream compute = first.streams->compute.get();
-  const std::size_t launches = fakeCalls("cuGraphLaunch");
+  const std::size_t enqueued = fakeCalls("cuLaunchHostFunc");
   fakeHoldStream(compute);
   std::thread executing = execute_on(0, 1);
   std::thread copying = execute_on(1, 100);
-  while (fakeCalls("cuGraphLaunch") < launches + 2) std::this_thread::yield();
+  // The last call of each batch.
+  while (fakeCalls("cuLaunchHostFunc") < enqueued + 2) std::this_thread::yield();
   await(first.events.copied_in);
   await(second.events.copied_in);
   // Both batches are on the device, and none was executed.
