@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import server_process
 from server_process import ServerProcess
 
 REPORTS = [
@@ -17,25 +16,22 @@ REPORTS = [
 ]
 
 
-def start(folder: Path, monkeypatch: pytest.MonkeyPatch, line: str) -> ServerProcess:
+def start(folder: Path, line: str) -> ServerProcess:
     """Starts what says that it is ready, writes one line into its log, and serves until it is killed."""
     python = folder / "python"
     python.write_text(f"#!/bin/sh\necho '{line}' >&2\necho 'ready grpc=127.0.0.1:1 models='\nexec sleep 60\n")
     python.chmod(0o755)
-    monkeypatch.setattr(server_process, "SERVER_PYTHON", str(python))
-    return ServerProcess([], folder / "log")
+    return ServerProcess([], folder / "log", python=[str(python)])
 
 
 @pytest.mark.parametrize("line", REPORTS)
-def test_a_report_of_a_sanitizer_fails_the_test_though_the_server_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
-) -> None:
-    server = start(tmp_path, monkeypatch, line)
+def test_a_report_of_a_sanitizer_fails_the_test_though_the_server_goes_on(tmp_path: Path, line: str) -> None:
+    server = start(tmp_path, line)
     with pytest.raises(pytest.fail.Exception, match="a sanitizer found something"):
         server.kill()
     assert server.process.poll() is not None
 
 
-def test_what_the_server_logs_itself_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_server_logs_itself_is_no_report(tmp_path: Path) -> None:
     line = '2026-11-21T16:02:38.697Z ERROR pyserver.server: a client sent "WARNING: ThreadSanitizer" in a name'
-    start(tmp_path, monkeypatch, line).kill()
+    start(tmp_path, line).kill()
