@@ -264,8 +264,8 @@ def _open_device(model: Path, ordinal: int) -> _core.CudaDevice:
         driver = _core.CudaDriver.open()
     except _core.StatusError as error:
         raise ModelLoadError(
-            f"{model.name} needs an NVIDIA GPU: {error.message.rstrip('.')}. Install the NVIDIA driver, or use "
-            "engine: openvino on the CPU"
+            f"{model.name} needs an NVIDIA GPU: {error.message.rstrip('.')}. Or serve it as ONNX by "
+            "engine: openvino, on the CPU"
         ) from None
     if ordinal >= len(driver.devices):
         raise ModelLoadError(f"options.device: expected 0 to {len(driver.devices) - 1}, got {ordinal}")

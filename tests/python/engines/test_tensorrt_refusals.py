@@ -164,7 +164,7 @@ def test_without_a_driver_models_on_the_cpu_serve(tmp_path: Path, start_server: 
     server = start(start_server, models, environment)
     told = reason(server, "net")
     assert told.startswith("model.plan needs an NVIDIA GPU: ")
-    assert told.endswith("Install the NVIDIA driver, or use engine: openvino on the CPU")
+    assert told.endswith("Or serve it as ONNX by engine: openvino, on the CPU")
     assert "libcuda.so.1" in told
     with Client(server.address, timeout_s=30) as client:
         np.testing.assert_array_equal(client.predict("echo", {"IN": rows(1)}).outputs["OUTPUT0"], rows(1))
