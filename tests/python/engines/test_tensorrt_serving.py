@@ -60,6 +60,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     tensors = [double.tensor("x", "INPUT", (-1, 4)), host, double.tensor("y", "OUTPUT", (-1, 4))]
     double.write_model(models, "shape_tensor", double.plan(tensors=tensors))
     double.write_model(models, "onnx", onnx_model(), file="model.onnx", engine="tensorrt", max_batch_size=4)
+    chains = {
+        "preprocess": {"x": {"datatype": "UINT8", "shape": [4], "ops": ["cast"]}},
+        "postprocess": {"y": ["softmax"]},
+    }
+    double.write_model(models, "ops", double.plan(), **chains)
+    double.write_model(models, "ops_on_cpu", double.plan(), options={"device_ops": False}, **chains)
     arguments = [str(models), "--cache-dir", str(folder / "cache")]
     server = ServerProcess(arguments, folder / "log", double.environment())
     yield server
@@ -185,3 +191,14 @@ def test_an_onnx_model_is_built_once_and_its_plan_kept(client: Client, served: S
     assert "Building engine 0 %" in log
     (kept,) = served.log_path.parent.glob("cache/tensorrt/*/model.plan")
     assert kept.with_name("build.json").is_file()
+
+
+def test_ops_run_beside_the_plan_in_its_graphs_unless_they_are_kept_on_the_cpu(client: Client) -> None:
+    bytes_in = np.random.default_rng(3).integers(0, 3, (5, 4), np.uint8)
+    answers = {name: client.predict(name, {"x": bytes_in}).outputs["y"] for name in ("ops", "ops_on_cpu")}
+    raised = np.exp(4.0 * bytes_in)
+    for name, got in answers.items():
+        np.testing.assert_allclose(got, raised / raised.sum(axis=1, keepdims=True), rtol=1e-5, err_msg=name)
+    where = {name: [list(c.ops) for c in client.metadata(name).preprocessing] for name in answers}
+    assert where == {"ops": [["cast (on the GPU)"]], "ops_on_cpu": [["cast"]]}
+    assert counters(client, "ops")["graph_hits"] > 0
