@@ -101,6 +101,11 @@ class Client:
         request = model_status_pb2.ModelStatusRequest()
         return dict(self._call(self._status.ModelStatus, request, None).transport_counters)
 
+    def memory_counters(self) -> dict[str, int]:
+        """The server's memory for requests and responses, by name. Raises RequestFailedError, UnreachableError."""
+        request = model_status_pb2.ModelStatusRequest()
+        return dict(self._call(self._status.ModelStatus, request, None).memory_counters)
+
     def metadata(self, model: str, *, version: int = 0) -> model_status_pb2.ModelVersionStatus:
         """Inputs, outputs and batching of the version, 0 for the default one.
 

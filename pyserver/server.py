@@ -53,7 +53,7 @@ class Server:
         self._transport = make_transport(settings, self._core, logging.getLogger("pyserver.requests"))
         add_infer_methods(self._transport)
         add_open_inference(self._transport, self._repository, self._core.regions)
-        add_model_status(self._transport, self._repository, self._changes)
+        add_model_status(self._transport, self._core, self._repository, self._changes)
         self._health.register(self._transport)
         add_reflection(self._transport, SERVICES)
         self._addresses: dict[str, str] = {}

@@ -41,6 +41,9 @@ def status(
     transport: Annotated[
         bool, typer.Option("--transport", help="Show instead what the transport has counted: calls, limits, time-outs.")
     ] = False,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Show instead the memory for requests, page-locked memory included.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line per change.")] = False,
     tls: TlsOption = False,
     tls_ca: TlsCaOption = None,
@@ -48,12 +51,13 @@ def status(
     tls_key: TlsKeyOption = None,
 ) -> None:
     """Prints the status of a server."""
-    if transport and (watch or model):
-        raise typer.BadParameter("--transport is of the whole server, once: it goes with neither MODEL nor --watch")
+    whole = "--transport" if transport else "--memory" if memory else ""
+    if whole and (watch or model or (transport and memory)):
+        raise typer.BadParameter(f"{whole} is of the whole server, once: it goes with neither MODEL nor --watch")
     credentials = client_tls(tls, tls_ca, tls_cert, tls_key)
     with Client(address, timeout_s=None if watch else 30, tls=credentials) as client:
-        if transport:
-            counters = client.transport_counters()
+        if whole:
+            counters = client.transport_counters() if transport else client.memory_counters()
             print(json.dumps(counters, indent=2)) if as_json else console().print(counters_table(counters))
         elif not watch:
             models = client.status(model)

@@ -1,6 +1,7 @@
 """pyserver.v1.ModelStatusService: what is served, in which state, and how it is doing."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from pyserver.repository.lifecycle import ModelRepository
 from pyserver.repository.state import ModelState, VersionState
 from pyserver.services.change_feed import ChangeFeed, TooManyWatchersError
 from pyserver.services.failure import InvalidRequestError, answered
+from pyserver.services.memory_counters import memory_counters
 from pyserver.services.versions import find_version
 from pyserver.transport import Transport
 from pyserver.v1 import model_status_pb2, model_status_pb2_grpc, tensor_pb2
@@ -18,21 +20,26 @@ from pyserver.v1 import model_status_pb2, model_status_pb2_grpc, tensor_pb2
 SERVICE = "pyserver.v1.ModelStatusService"
 
 
-def add_model_status(transport: Transport, repository: ModelRepository, changes: ChangeFeed) -> None:
+def add_model_status(transport: Transport, core: _core.Core, repository: ModelRepository, changes: ChangeFeed) -> None:
     """Registers the service. `changes` is notified whenever a version's state changes."""
-    servicer = ModelStatusServicer(repository, changes, transport.counters)
+    servicer = ModelStatusServicer(repository, changes, transport.counters, partial(memory_counters, core))
     model_status_pb2_grpc.add_ModelStatusServiceServicer_to_server(servicer, transport)
 
 
 class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
-    """Reads the repository's snapshot and the runtimes' and the transport's metrics; holds nothing itself."""
+    """Reads the repository's snapshot and the metrics of runtimes, transport and memory; holds nothing itself."""
 
     def __init__(
-        self, repository: ModelRepository, changes: ChangeFeed, transport_counters: Callable[[], dict[str, int]]
+        self,
+        repository: ModelRepository,
+        changes: ChangeFeed,
+        transport_counters: Callable[[], dict[str, int]],
+        memory_counters: Callable[[], dict[str, int]],
     ) -> None:
         self._repository = repository
         self._changes = changes
         self._transport_counters = transport_counters
+        self._memory_counters = memory_counters
 
     @answered
     def ModelStatus(  # noqa: N802
@@ -47,6 +54,7 @@ class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
         return model_status_pb2.ModelStatusResponse(
             models=[_model(model, request.version) for model in models],
             transport_counters={} if request.model else self._transport_counters(),
+            memory_counters={} if request.model else self._memory_counters(),
         )
 
     async def WatchModelStatus(  # noqa: N802

@@ -121,6 +121,7 @@ def test_an_image_of_another_size_is_refused_and_never_resized(run: Run, tmp_pat
         (["predict", "echo", "--timeout", "nan"], 2, "expected a number of seconds above 0"),
         (["predict", "echo", "--timeout", "-1"], 2, "expected a number of seconds above 0"),
         (["status", "--transport", "--watch"], 2, "goes with neither MODEL nor --watch"),
+        (["status", "--memory", "echo"], 2, "goes with neither MODEL nor --watch"),
         (["status", "nope\udcff"], 2, "expected text that can be written as UTF-8"),
         (["status", "nope"], 1, "NOT_FOUND"),
         (["status", "--nonsense"], 2, "nonsense"),
@@ -262,3 +263,8 @@ def test_status_transport_shows_what_the_transport_counted(run: Run) -> None:
     counters = json.loads(run("status", "--transport", "--json").stdout)
     assert counters["calls_started"] >= 2
     assert "floods" in run("status", "--transport").stdout
+
+
+def test_status_memory_shows_the_memory_for_requests(run: Run) -> None:
+    assert json.loads(run("status", "--memory", "--json").stdout)["used_bytes"] > 0
+    assert "pinned_limit_bytes" in run("status", "--memory").stdout

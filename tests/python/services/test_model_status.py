@@ -9,6 +9,7 @@ import pytest
 from server_process import RepositoryBuilder, StartServer
 
 from pyserver.client import Client
+from pyserver.config.schema import ServerSettings
 from pyserver.open_inference import open_inference_pb2 as pb
 from pyserver.open_inference import open_inference_pb2_grpc
 from pyserver.v1 import model_status_pb2, model_status_pb2_grpc, tensor_pb2
@@ -145,3 +146,11 @@ def test_the_transports_counters_are_told_with_all_models(stub, transport: str) 
     told = stub.ModelStatus(model_status_pb2.ModelStatusRequest(), timeout=10).transport_counters
     assert (told["calls_started"] > 0) == (transport == "native")
     assert not stub.ModelStatus(model_status_pb2.ModelStatusRequest(model="pair"), timeout=10).transport_counters
+
+
+def test_the_memory_for_requests_is_told_with_all_models(stub) -> None:
+    told = stub.ModelStatus(model_status_pb2.ModelStatusRequest(), timeout=10).memory_counters
+    assert (told["allocated"] > 0, told["refused"]) == (True, 0)
+    # Without a model on a GPU nothing is page-locked, up to the limit that is configured.
+    assert (told["pinned_bytes"], told["pinned_limit_bytes"]) == (0, ServerSettings().max_pinned_memory_bytes)
+    assert not stub.ModelStatus(model_status_pb2.ModelStatusRequest(model="pair"), timeout=10).memory_counters
