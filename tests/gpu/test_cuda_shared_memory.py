@@ -109,7 +109,7 @@ def test_inputs_are_read_and_outputs_written_in_the_clients_own_memory(
         before = counters(client, "scale")
         answer = service.ModelInfer(request_for(5, 4096, 65536), timeout=30)
         after = counters(client, "scale")
-    assert not answer.raw_output_contents
+    assert list(answer.raw_output_contents) == [b""]  # as Triton answers: the contents are elsewhere
     np.testing.assert_array_equal(region.read((5, COLUMNS), offset=65536), values * 2 + 1)
     assert after["device_input_copies"] - before["device_input_copies"] == 1
 

@@ -20,8 +20,8 @@ CHAINS: dict[str, dict[str, list[Any]]] = {
     "resize_and_normalize": {
         "preprocess": [
             {"resize": {"size": [24, 24]}},
-            "to_tensor",
-            {"normalize": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}},
+            {"normalize": {"scale": 1 / 255, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}},
+            "layout",
         ],
         "postprocess": [],
     },
