@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "tensor/tensor_view.h"
 
@@ -18,5 +19,17 @@ struct ScatteredTensor {
   // host memory.
   std::span<const std::uint64_t> device_parts;
 };
+
+// Inputs that lie in one piece each. They look into `inputs`, which must outlive them unchanged.
+inline std::vector<ScatteredTensor> in_one_part(std::span<const TensorView> inputs) {
+  std::vector<ScatteredTensor> scattered;
+  for (const TensorView& input : inputs) {
+    ScatteredTensor& tensor = scattered.emplace_back();
+    tensor.whole = input;
+    tensor.whole.bytes = {};
+    tensor.parts = {&input.bytes, 1};
+  }
+  return scattered;
+}
 
 }  // namespace pyserver

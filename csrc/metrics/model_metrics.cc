@@ -12,6 +12,8 @@ std::uint64_t unix_milliseconds() noexcept {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count());
 }
 
+bool is_tracked(std::int64_t rows) noexcept { return rows >= 0 && rows <= ModelMetrics::kTrackedRows; }
+
 }  // namespace
 
 void ModelMetrics::record_request(const RequestRecord& record) noexcept {
@@ -40,16 +42,19 @@ void ModelMetrics::record_batch(const BatchRecord& record) noexcept {
   executed_requests_.add(record.requests);
   gather_ns_.add(record.gather_ns);
   execute_ns_.add(record.execute_ns);
-  respond_ns_.add(record.respond_ns);
   execute_us_.record(record.execute_ns / kNanosecondsPerMicrosecond);
   batch_rows_.record(static_cast<std::uint64_t>(record.rows));
   last_inference_unix_ms_.store(unix_milliseconds(), std::memory_order_relaxed);
-  if (record.rows < 0 || record.rows > kTrackedRows) return;
+  if (!is_tracked(record.rows)) return;
   BatchSizeCounters& size = batch_sizes_[static_cast<std::size_t>(record.rows)];
   size.batches.add();
   size.gather_ns.add(record.gather_ns);
   size.execute_ns.add(record.execute_ns);
-  size.respond_ns.add(record.respond_ns);
+}
+
+void ModelMetrics::record_answers(std::int64_t rows, std::uint64_t respond_ns) noexcept {
+  respond_ns_.add(respond_ns);
+  if (is_tracked(rows)) batch_sizes_[static_cast<std::size_t>(rows)].respond_ns.add(respond_ns);
 }
 
 ModelMetricsSnapshot ModelMetrics::snapshot() const {

@@ -19,7 +19,6 @@ struct BatchRecord {
   std::uint64_t requests = 0;
   std::uint64_t gather_ns = 0;
   std::uint64_t execute_ns = 0;
-  std::uint64_t respond_ns = 0;  // splitting and encoding
   bool ok = true;
 };
 
@@ -56,7 +55,10 @@ class ModelMetrics {
   static constexpr std::int64_t kTrackedRows = 256;
 
   void record_request(const RequestRecord& record) noexcept;
+  // Before the batch is answered: who has an answer finds it counted.
   void record_batch(const BatchRecord& record) noexcept;
+  // What splitting and encoding the answers of a batch of so many rows took, of one that was executed well.
+  void record_answers(std::int64_t rows, std::uint64_t respond_ns) noexcept;
   Counter copied_inputs, split_batches, dropped_expired, dropped_cancelled, group_switches;
 
   ModelMetricsSnapshot snapshot() const;

@@ -24,12 +24,7 @@ Status failure_of(const Request& request, const Status& status) {
 // Inputs in one piece, in the form that the engine takes.
 Status execute_whole(EngineInstance& engine, std::span<const TensorView> inputs, std::vector<TensorView>& outputs) {
   if (!engine.gathers()) return engine.execute(inputs, outputs);
-  std::vector<ScatteredTensor> scattered;
-  for (const TensorView& input : inputs) {
-    scattered.push_back({.whole = input, .parts = {&input.bytes, 1}, .device_parts = {}});
-    scattered.back().whole.bytes = {};
-  }
-  return engine.execute_scattered(scattered, outputs);
+  return engine.execute_scattered(in_one_part(inputs), outputs);
 }
 
 }  // namespace
@@ -249,12 +244,11 @@ void ModelRuntime::execute(Instance& instance, Batch& batch) {
   inline_policy_.executed(execute_ended - execute_began + batch.requests.front()->timeline.preprocess + postprocess);
   if (!status.ok() && batch.requests.size() > 1) return execute_alone(instance, batch);
 
-  BatchRecord record{.rows = batch.rows,
-                     .requests = batch.requests.size(),
-                     .gather_ns = nanoseconds_between(began, execute_began),
-                     .execute_ns = nanoseconds_between(execute_began, execute_ended),
-                     .respond_ns = 0,
-                     .ok = status.ok()};
+  metrics_.record_batch({.rows = batch.rows,
+                         .requests = batch.requests.size(),
+                         .gather_ns = nanoseconds_between(began, execute_began),
+                         .execute_ns = nanoseconds_between(execute_began, execute_ended),
+                         .ok = status.ok()});
   // What post-processing made is written over by the next batch.
   const bool worth_sharing =
       status.ok() && answers.data() == outputs.data() &&
@@ -276,8 +270,7 @@ void ModelRuntime::execute(Instance& instance, Batch& batch) {
     }
     row += rows;
   }
-  record.respond_ns = nanoseconds_between(execute_ended, clock_.now());
-  metrics_.record_batch(record);
+  if (status.ok()) metrics_.record_answers(batch.rows, nanoseconds_between(execute_ended, clock_.now()));
 }
 
 // A batch failed, and one of its requests may be to blame (an index out of range, say): each is tried by itself, so

@@ -28,10 +28,7 @@ LaneInstance::LaneInstance(GraphResources& resources, Lane& lane)
 LaneInstance::~LaneInstance() { lane_.in_use = false; }
 
 Status LaneInstance::execute(std::span<const TensorView> inputs, std::vector<TensorView>& outputs) {
-  std::vector<ScatteredTensor> scattered;
-  for (const TensorView& input : inputs)
-    scattered.push_back({.whole = input, .parts = {&input.bytes, 1}, .device_parts = {}});
-  return execute_scattered(scattered, outputs);
+  return execute_scattered(in_one_part(inputs), outputs);
 }
 
 Status LaneInstance::execute_scattered(std::span<const ScatteredTensor> inputs, std::vector<TensorView>& outputs) {

@@ -39,3 +39,20 @@ __device__ inline Value over_team(Value mine, Combine combine) {
     return values[0];
   }
 }
+
+// Writes each line of each row anew. `of_line` is called by all threads of a line's team with what gives the line's
+// numbers by their places; it returns what makes of a number the one in its place.
+template <typename OfLine>
+__device__ inline void rewrite_lines(const In* __restrict__ in, Out* __restrict__ out, Int64 rows, OfLine of_line) {
+  const Uint32 line = line_of_thread();
+  if (line >= kLines) return;
+  for (Int64 row = blockIdx.y; row < rows; row += gridDim.y) {
+    const In* const from = in + row * kRowElements;
+    Out* const to = out + row * kRowElements;
+    const auto number = [&](Uint32 at) { return converted<Computed<In>>(from[element_of_line(line, at)]); };
+    const auto rewritten = of_line(number);
+    for (Uint32 at = rank_in_team(); at < kLength; at += kTeam) {
+      to[element_of_line(line, at)] = converted<Out>(rewritten(number(at)));
+    }
+  }
+}

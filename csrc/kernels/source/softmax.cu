@@ -11,12 +11,7 @@ struct Sum {
 };
 
 extern "C" __global__ void device_op(const In* __restrict__ in, Out* __restrict__ out, Int64 rows) {
-  const Uint32 line = line_of_thread();
-  if (line >= kLines) return;
-  for (Int64 row = blockIdx.y; row < rows; row += gridDim.y) {
-    const In* const from = in + row * kRowElements;
-    Out* const to = out + row * kRowElements;
-    const auto number = [&](Uint32 at) { return converted<Number>(from[element_of_line(line, at)]); };
+  rewrite_lines(in, out, rows, [](auto number) {
     Number largest = number(rank_in_team() < kLength ? rank_in_team() : 0);
     for (Uint32 at = rank_in_team() + kTeam; at < kLength; at += kTeam) largest = Larger()(number(at), largest);
     largest = over_team(largest, Larger());
@@ -25,8 +20,6 @@ extern "C" __global__ void device_op(const In* __restrict__ in, Out* __restrict_
     Number sum = 0;
     for (Uint32 at = rank_in_team(); at < kLength; at += kTeam) sum += exp(number(at) - shift);
     sum = over_team(sum, Sum());
-    for (Uint32 at = rank_in_team(); at < kLength; at += kTeam) {
-      to[element_of_line(line, at)] = converted<Out>(exp(number(at) - shift) / sum);
-    }
-  }
+    return [shift, sum](Number x) { return exp(x - shift) / sum; };
+  });
 }

@@ -33,21 +33,26 @@ TEST(ModelMetrics, CountsInTheQueueOnlyWhatReachedAnInstance) {
 
 TEST(ModelMetrics, CountsBatchesBySizeAndLeavesOutThoseThatFailed) {
   ModelMetrics metrics;
-  const BatchRecord eight{.rows = 8, .requests = 5, .gather_ns = 1, .execute_ns = 4000, .respond_ns = 2};
+  const BatchRecord eight{.rows = 8, .requests = 5, .gather_ns = 1, .execute_ns = 4000};
   metrics.record_batch(eight);
   metrics.record_batch(eight);
-  metrics.record_batch({.rows = 1, .requests = 1, .gather_ns = 0, .execute_ns = 1000, .respond_ns = 1});
-  metrics.record_batch({.rows = 8, .requests = 8, .gather_ns = 1, .execute_ns = 9, .respond_ns = 1, .ok = false});
+  metrics.record_batch({.rows = 1, .requests = 1, .gather_ns = 0, .execute_ns = 1000});
+  metrics.record_batch({.rows = 8, .requests = 8, .gather_ns = 1, .execute_ns = 9, .ok = false});
+  metrics.record_answers(8, 2);
+  metrics.record_answers(8, 2);
+  metrics.record_answers(1, 1);
   const ModelMetricsSnapshot snapshot = metrics.snapshot();
   EXPECT_EQ(snapshot.inferences, 17u);
   EXPECT_EQ(snapshot.batches, 3u);
   EXPECT_EQ(snapshot.executed_requests, 11u);
   EXPECT_EQ(snapshot.execute_ns, 9000u);
+  EXPECT_EQ(snapshot.respond_ns, 5u);
   ASSERT_EQ(snapshot.batch_sizes.size(), 2u);
   EXPECT_EQ(snapshot.batch_sizes[0].rows, 1u);
   EXPECT_EQ(snapshot.batch_sizes[1].rows, 8u);
   EXPECT_EQ(snapshot.batch_sizes[1].batches, 2u);
   EXPECT_EQ(snapshot.batch_sizes[1].execute_ns, 8000u);
+  EXPECT_EQ(snapshot.batch_sizes[1].respond_ns, 4u);
   EXPECT_EQ(snapshot.batch_rows.max, 8u);
   EXPECT_EQ(snapshot.execute_us.max, 4u);
   EXPECT_GT(snapshot.last_inference_unix_ms, 0u);

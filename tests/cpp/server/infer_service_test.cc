@@ -4,11 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <deque>
 #include <future>
 
 #include "engines/identity/identity_engine.h"
-#include "server/gated_engine.h"
+#include "server/gated_service.h"
 #include "server/predict_message.h"
 
 namespace pyserver::test {
@@ -16,72 +15,45 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Outcome {
-  StatusCode code;
-  std::string message;
-  std::string response;
-};
-
-class Promised final : public InferCompletion {
- public:
-  explicit Promised(std::promise<Outcome> promise) : promise_(std::move(promise)) {}
-  void done(InferResult result) override {
-    std::string response(result.response.size(), '\0');
-    result.response.copy_to(reinterpret_cast<std::byte*>(response.data()));
-    promise_.set_value({result.status.code(), result.status.message(), std::move(response)});
-  }
-
- private:
-  std::promise<Outcome> promise_;
-};
-
 // For engines that take batches in one piece, and for those that gather the rows themselves.
-class InferServiceTest : public testing::TestWithParam<GatedEngine::Takes> {
+class InferServiceTest : public testing::TestWithParam<GatedEngine::Takes>, protected GatedService {
  protected:
-  ~InferServiceTest() override {
-    gate.open();
-    for (const auto& runtime : runtimes) runtime->stop(10s);
-  }
-
-  std::shared_ptr<ModelRuntime> start_model(const std::string& name, std::int64_t version,
-                                            BatchSettings settings = {}) {
-    auto runtime = std::make_shared<ModelRuntime>(name, version, std::make_unique<GatedEngine>(gate, 4, GetParam()),
-                                                  std::move(settings), pool, clock);
-    EXPECT_TRUE(runtime->start().ok());
-    runtimes.push_back(runtime);
-    return runtime;
-  }
-  void serve(const std::string& name, std::int64_t version, BatchSettings settings = {}) {
-    models.publish(name, {{version, {start_model(name, version, std::move(settings)), ""}}}, version);
-  }
+  InferServiceTest() : GatedService(GetParam()) {}
 
   std::future<Outcome> infer(std::string message, TimePoint deadline = kNever, InferCall* call = nullptr) {
-    const std::string& bytes = messages.emplace_back(std::move(message));
-    std::promise<Outcome> promise;
-    std::future<Outcome> future = promise.get_future();
-    InferCall made = service.infer(Protocol::kPredict, std::as_bytes(std::span(bytes)), clock.now(), deadline,
-                                   std::make_unique<Promised>(std::move(promise)));
-    if (call != nullptr) *call = made;
-    return future;
+    return GatedService::infer(Protocol::kPredict, std::move(message), deadline, call);
   }
-
-  Gate gate;
-  SteadyClock clock;
-  HostAllocator allocator;
-  std::shared_ptr<BufferPool> pool = BufferPool::create(allocator);
-  ModelTable models;
-  InferService service{models, *pool, clock};
-  std::vector<std::shared_ptr<ModelRuntime>> runtimes;
-  std::deque<std::string> messages;
 };
 
 TEST_P(InferServiceTest, AnswersWithTheModelsOutput) {
   serve("double", 3);
   const Outcome outcome = infer(predict_message("double", "x", 1, {1, 2})).get();
-  ASSERT_EQ(outcome.code, StatusCode::kOk) << outcome.message;
+  ASSERT_EQ(outcome.status.code(), StatusCode::kOk) << outcome.status.message();
   const float expected[] = {2, 4};
   EXPECT_NE(outcome.response.find(std::string(reinterpret_cast<const char*>(expected), sizeof expected)),
             std::string::npos);
+}
+
+// Looks at what is counted when the answer is there.
+class Counted final : public InferCompletion {
+ public:
+  Counted(ModelRuntime& runtime, std::promise<std::uint64_t> batches)
+      : runtime_(runtime), batches_(std::move(batches)) {}
+  void done(InferResult) override { batches_.set_value(runtime_.metrics().snapshot().batches); }
+
+ private:
+  ModelRuntime& runtime_;
+  std::promise<std::uint64_t> batches_;
+};
+
+TEST_P(InferServiceTest, WhoHasItsAnswerFindsItsBatchCounted) {
+  serve("double", 1);
+  std::promise<std::uint64_t> promise;
+  std::future<std::uint64_t> batches = promise.get_future();
+  const std::string message = predict_message("double", "x", 1, {1, 2});
+  service.infer(Protocol::kPredict, std::as_bytes(std::span(message)), clock.now(), kNever,
+                std::make_unique<Counted>(*runtimes.front(), std::move(promise)));
+  EXPECT_EQ(batches.get(), 1U);
 }
 
 // Keeps what it is answered, and lends the request.
@@ -131,16 +103,16 @@ TEST_P(InferServiceTest, SendsALargeTensorThatTheModelPassesThroughFromTheReques
 
 TEST_P(InferServiceTest, NamesTheModelThatIsNotFound) {
   const Outcome outcome = infer(predict_message("nobody", "x", 1, {1, 2})).get();
-  EXPECT_EQ(outcome.code, StatusCode::kNotFound);
-  EXPECT_EQ(outcome.message, "model 'nobody' is not found");
+  EXPECT_EQ(outcome.status.code(), StatusCode::kNotFound);
+  EXPECT_EQ(outcome.status.message(), "model 'nobody' is not found");
 }
 
 TEST_P(InferServiceTest, SaysWhyAVersionDoesNotServe) {
   models.publish("double", {{2, {nullptr, "the file is broken"}}}, 0);
-  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}, 2)).get().message,
+  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}, 2)).get().status.message(),
             "model 'double' version 2 does not serve: the file is broken");
-  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2})).get().code, StatusCode::kUnavailable);
-  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}, 7)).get().code, StatusCode::kNotFound);
+  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2})).get().status.code(), StatusCode::kUnavailable);
+  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}, 7)).get().status.code(), StatusCode::kNotFound);
 }
 
 TEST_P(InferServiceTest, AFailingRequestDoesNotHarmItsNeighboursInTheBatch) {
@@ -152,12 +124,12 @@ TEST_P(InferServiceTest, AFailingRequestDoesNotHarmItsNeighboursInTheBatch) {
   auto bad = infer(predict_message("double", "x", 1, {-1, 2}));
   auto also_good = infer(predict_message("double", "x", 1, {3, 4}));
   gate.open();
-  EXPECT_EQ(first.get().code, StatusCode::kOk);
-  EXPECT_EQ(good.get().code, StatusCode::kOk);
-  EXPECT_EQ(also_good.get().code, StatusCode::kOk);
+  EXPECT_EQ(first.get().status.code(), StatusCode::kOk);
+  EXPECT_EQ(good.get().status.code(), StatusCode::kOk);
+  EXPECT_EQ(also_good.get().status.code(), StatusCode::kOk);
   const Outcome failed = bad.get();
-  EXPECT_EQ(failed.code, StatusCode::kInternal);
-  EXPECT_EQ(failed.message, "model 'double': a negative number");
+  EXPECT_EQ(failed.status.code(), StatusCode::kInternal);
+  EXPECT_EQ(failed.status.message(), "model 'double': a negative number");
   EXPECT_EQ(gate.executed_rows(), (std::vector<std::int64_t>{1, 3, 1, 1, 1}));
 }
 
@@ -172,8 +144,8 @@ TEST_P(InferServiceTest, ARequestThatFoundTheOldVersionIsAnsweredByItAfterAReloa
   auto new_call = infer(predict_message("double", "x", 1, {3, 4}));
   gate.await(2);
   gate.open();
-  EXPECT_EQ(old_call.get().code, StatusCode::kOk);
-  EXPECT_EQ(new_call.get().code, StatusCode::kOk);
+  EXPECT_EQ(old_call.get().status.code(), StatusCode::kOk);
+  EXPECT_EQ(new_call.get().status.code(), StatusCode::kOk);
   EXPECT_TRUE(stopped.get());
 }
 
@@ -184,9 +156,9 @@ TEST_P(InferServiceTest, StoppingWithoutPatienceAnswersWhatWaitsWithUnavailable)
   gate.await(1);
   auto waiting = infer(predict_message("double", "x", 1, {3, 4}));
   auto stopped = std::async(std::launch::async, [&] { return runtimes.front()->stop(0ms); });
-  EXPECT_EQ(waiting.get().code, StatusCode::kUnavailable);
+  EXPECT_EQ(waiting.get().status.code(), StatusCode::kUnavailable);
   gate.open();
-  EXPECT_EQ(running.get().code, StatusCode::kOk);
+  EXPECT_EQ(running.get().status.code(), StatusCode::kOk);
   EXPECT_FALSE(stopped.get());
 }
 
@@ -198,15 +170,15 @@ TEST_P(InferServiceTest, ACancelledRequestIsAnsweredAtOnceAndNeverExecuted) {
   InferCall call;
   auto waiting = infer(predict_message("double", "x", 1, {3, 4}), kNever, &call);
   call.cancel();
-  EXPECT_EQ(waiting.get().code, StatusCode::kCancelled);
+  EXPECT_EQ(waiting.get().status.code(), StatusCode::kCancelled);
   gate.open();
-  EXPECT_EQ(running.get().code, StatusCode::kOk);
+  EXPECT_EQ(running.get().status.code(), StatusCode::kOk);
   EXPECT_EQ(gate.executed_rows().size(), 1u);
 }
 
 TEST_P(InferServiceTest, ARequestWhoseDeadlineHasPassedIsNotExecuted) {
   serve("double", 1);
-  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}), clock.now() - 1ms).get().code,
+  EXPECT_EQ(infer(predict_message("double", "x", 1, {1, 2}), clock.now() - 1ms).get().status.code(),
             StatusCode::kDeadlineExceeded);
   EXPECT_TRUE(gate.executed_rows().empty());
 }
@@ -219,16 +191,16 @@ TEST_P(InferServiceTest, AFullQueueRefusesAtOnce) {
   auto running = infer(predict_message("double", "x", 1, {1, 2}));
   gate.await(1);
   auto waiting = infer(predict_message("double", "x", 1, {3, 4}));
-  EXPECT_EQ(infer(predict_message("double", "x", 1, {5, 6})).get().code, StatusCode::kResourceExhausted);
+  EXPECT_EQ(infer(predict_message("double", "x", 1, {5, 6})).get().status.code(), StatusCode::kResourceExhausted);
   gate.open();
-  EXPECT_EQ(waiting.get().code, StatusCode::kOk);
+  EXPECT_EQ(waiting.get().status.code(), StatusCode::kOk);
 }
 
 TEST_P(InferServiceTest, CountsWhatItsCallersCount) {
   serve("double", 1);
-  EXPECT_EQ(infer(predict_message("double", "x", 2, {1, 2, 3, 4})).get().code, StatusCode::kOk);
-  EXPECT_EQ(infer(predict_message("double", "z", 1, {1, 2})).get().code, StatusCode::kInvalidArgument);
-  EXPECT_EQ(infer(predict_message("double", "x", 1, {-1, 2})).get().code, StatusCode::kInternal);
+  EXPECT_EQ(infer(predict_message("double", "x", 2, {1, 2, 3, 4})).get().status.code(), StatusCode::kOk);
+  EXPECT_EQ(infer(predict_message("double", "z", 1, {1, 2})).get().status.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(infer(predict_message("double", "x", 1, {-1, 2})).get().status.code(), StatusCode::kInternal);
   runtimes.front()->stop(10s);
   const ModelMetricsSnapshot counts = runtimes.front()->metrics().snapshot();
   EXPECT_EQ(counts.requests_by_code[static_cast<int>(StatusCode::kOk)], 1u);
@@ -242,8 +214,8 @@ TEST_P(InferServiceTest, AClosedTableRefusesEveryRequest) {
   serve("double", 1);
   models.close("the server is stopping");
   const Outcome outcome = infer(predict_message("double", "x", 1, {1, 2})).get();
-  EXPECT_EQ(outcome.code, StatusCode::kUnavailable);
-  EXPECT_EQ(outcome.message, "the server is stopping");
+  EXPECT_EQ(outcome.status.code(), StatusCode::kUnavailable);
+  EXPECT_EQ(outcome.status.message(), "the server is stopping");
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, InferServiceTest,

@@ -1,34 +1,14 @@
 // Requests of the Open Inference Protocol whose tensors lie in shared memory, from bytes to answer.
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <future>
 
 #include "codec/wire_message.h"
-#include "server/gated_engine.h"
-#include "server/infer_service.h"
+#include "server/gated_service.h"
 #include "support/shared_object.h"
 
 namespace pyserver::test {
 namespace {
-
-struct Outcome {
-  Status status;
-  std::string response;
-};
-
-class Promised final : public InferCompletion {
- public:
-  explicit Promised(std::promise<Outcome> promise) : promise_(std::move(promise)) {}
-  void done(InferResult result) override {
-    std::string response(result.response.size(), '\0');
-    result.response.copy_to(reinterpret_cast<std::byte*>(response.data()));
-    promise_.set_value({result.status, std::move(response)});
-  }
-
- private:
-  std::promise<Outcome> promise_;
-};
 
 std::string place(std::uint32_t field, std::string_view region, std::uint64_t offset, std::uint64_t byte_size) {
   const auto parameter = [&](std::string_view key, const std::string& value) {
@@ -63,42 +43,25 @@ class OneDevice final : public DeviceMemoryImporter {
   }
 };
 
+struct Regions {
+  OneDevice gpu;
+  RegionTable regions{&gpu};
+};
+
 // The region "r" holds two inputs of 8 bytes, and room for an output.
-class SharedTensors : public testing::Test {
+class SharedTensors : public testing::Test, protected Regions, protected GatedService {
  protected:
-  SharedTensors() {
+  SharedTensors() : GatedService(GatedEngine::Takes::kOnePiece, &regions) {
     EXPECT_TRUE(regions.register_system("r", object.key(), 0, object.contents().size()).ok());
-    runtime =
-        std::make_shared<ModelRuntime>("double", 1, std::make_unique<GatedEngine>(gate), BatchSettings{}, pool, clock);
-    EXPECT_TRUE(runtime->start().ok());
-    models.publish("double", {{1, {runtime, ""}}}, 1);
-  }
-  ~SharedTensors() override {
-    gate.open();
-    runtime->stop(std::chrono::seconds(10));
+    serve("double", 1);
   }
 
   std::future<Outcome> infer(std::string message) {
-    const std::string& bytes = messages.emplace_back(std::move(message));
-    std::promise<Outcome> promise;
-    std::future<Outcome> future = promise.get_future();
-    service.infer(Protocol::kModelInfer, std::as_bytes(std::span(bytes)), clock.now(), kNever,
-                  std::make_unique<Promised>(std::move(promise)));
-    return future;
+    return GatedService::infer(Protocol::kModelInfer, std::move(message));
   }
   std::string output() const { return object.contents().substr(16); }
 
   const SharedObject object{raw<float>({1, 2, 3, 4, 0, 0, 0, 0})};
-  OneDevice gpu;
-  RegionTable regions{&gpu};
-  Gate gate;
-  SteadyClock clock;
-  HostAllocator allocator;
-  std::shared_ptr<BufferPool> pool = BufferPool::create(allocator);
-  ModelTable models;
-  InferService service{models, *pool, clock, &regions};
-  std::shared_ptr<ModelRuntime> runtime;
-  std::deque<std::string> messages;
 };
 
 TEST_F(SharedTensors, TheOutputIsWrittenAndNotSent) {

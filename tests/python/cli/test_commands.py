@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 from server_process import RepositoryBuilder, ServerProcess, StartServer
 
+from pyserver.config.schema import ServerSettings
+
 DIGITS = Path(__file__).parents[3] / "examples" / "digits"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -266,5 +268,7 @@ def test_status_transport_shows_what_the_transport_counted(run: Run) -> None:
 
 
 def test_status_memory_shows_the_memory_for_requests(run: Run) -> None:
-    assert json.loads(run("status", "--memory", "--json").stdout)["used_bytes"] > 0
+    counters = json.loads(run("status", "--memory", "--json").stdout)
+    assert counters["pinned_limit_bytes"] == ServerSettings().max_pinned_memory_bytes
+    assert counters.keys() >= {"used_bytes", "idle_bytes", "allocated", "refused"}
     assert "pinned_limit_bytes" in run("status", "--memory").stdout
