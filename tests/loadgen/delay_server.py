@@ -10,7 +10,8 @@ deadlines waited for without sleeping through them. Every request, whatever it a
     python delay_server.py RECORD.npy fixed 0.005
 
 prints its port, serves one connection after another, and ends with its standard input. The record has a row for every
-request of the last connection: when it had come and when its answer was handed to the kernel, by CLOCK_MONOTONIC in ns.
+request of the last connection, in their order (RECORD). It bears witness to what the client saw: a PING goes out right
+behind each answer, and a client that has read both acknowledges it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,12 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0x0, 0x1, 0x4, 0x6, 0x8
 END_STREAM, END_HEADERS, ACK = 0x1, 0x4, 0x1
 SPIN_NS = 300_000  # how long before a deadline sleeping ends
+SO_TIMESTAMPNS = 35  # Linux: a read is told when the kernel got what it reads (CLOCK_REALTIME)
 MESSAGE = b"\x00\x00\x00\x00\x40" + b"\x2a" * 64
+
+# In ns: how long the answer took, from the read of the request to the write of the answer; and by the kernel's clock
+# when the request had come, and when the client had read the answer (0: it left before it said so).
+RECORD = np.dtype([("taken", np.int64), ("came", np.int64), ("seen", np.int64)])
 
 Delay = Callable[[int], int]  # from the moment of a request to that of its answer, in ns
 
@@ -51,6 +57,11 @@ def answer(stream: int) -> bytes:
     )
 
 
+def _moment(timespec: bytes) -> int:
+    seconds, nanoseconds = struct.unpack("qq", timespec)
+    return int(seconds * 1_000_000_000 + nanoseconds)
+
+
 class Connection:
     """One client, until it hangs up."""
 
@@ -59,16 +70,19 @@ class Connection:
         self._delay = delay
         self._buffer = bytearray()
         self._preface = True
-        self._waiting: list[tuple[int, int, int]] = []  # due, stream, came
+        self._waiting: list[tuple[int, int, int]] = []  # due, stream, read
         self._unacknowledged = 0
-        self.record: list[tuple[int, int]] = []
+        self._rows: dict[int, list[int]] = {}  # of RECORD, by stream
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.sendall(frame(SETTINGS, 0, 0, b""))
 
-    def serve(self) -> None:
+    def serve(self) -> np.ndarray:
+        """Until the client hangs up; the record."""
         while self._receive():
             self._send_due()
+        return np.array([tuple(self._rows[stream]) for stream in sorted(self._rows)], dtype=RECORD)
 
     def _receive(self) -> bool:
         """Waits for the next bytes or the next deadline. False when the client has hung up."""
@@ -77,19 +91,20 @@ class Connection:
         if not select.select([self._sock], [], [], wait_s)[0]:
             return True
         try:
-            received = self._sock.recv(1 << 18)
+            received, told, _, _ = self._sock.recvmsg(1 << 18, 64)
         except ConnectionError:
             return False
-        came = time.monotonic_ns()
+        read = time.monotonic_ns()
+        came = _moment(told[0][2]) if told else time.time_ns()  # the kernel had not begun to tell when the first came
         self._buffer += received
         if self._preface and len(self._buffer) >= len(PREFACE):
             del self._buffer[: len(PREFACE)]
             self._preface = False
         if not self._preface:
-            self._take_frames(came)
+            self._take_frames(read, came)
         return bool(received)
 
-    def _take_frames(self, came: int) -> None:
+    def _take_frames(self, read: int, came: int) -> None:
         place = 0
         while len(self._buffer) - place >= 9:
             length_and_kind, flags, stream = struct.unpack_from(">IBI", self._buffer, place)
@@ -99,9 +114,12 @@ class Connection:
             body = bytes(self._buffer[place + 9 : place + 9 + length])
             place += 9 + length
             if kind in (DATA, HEADERS) and flags & END_STREAM:
-                heappush(self._waiting, (self._delay(came), stream, came))
+                heappush(self._waiting, (self._delay(read), stream, read))
+                self._rows[stream] = [0, came, 0]
             if kind == DATA:
                 self._unacknowledged += length
+            elif kind == PING and flags & ACK:
+                self._rows[int.from_bytes(body)][2] = came
             elif kind in (SETTINGS, PING) and not flags & ACK:
                 self._sock.sendall(frame(kind, ACK, 0, body if kind == PING else b""))
         del self._buffer[:place]
@@ -112,7 +130,7 @@ class Connection:
     def _send_due(self) -> None:
         while self._waiting:
             now = time.monotonic_ns()
-            due, stream, came = self._waiting[0]
+            due, stream, read = self._waiting[0]
             if now < due:
                 if due - now < SPIN_NS:
                     if select.select([self._sock], [], [], 0)[0]:
@@ -120,8 +138,8 @@ class Connection:
                     continue
                 return
             heappop(self._waiting)
-            self._sock.sendall(answer(stream))
-            self.record.append((came, time.monotonic_ns()))
+            self._sock.sendall(answer(stream) + frame(PING, 0, 0, stream.to_bytes(8)))
+            self._rows[stream][0] = time.monotonic_ns() - read
 
 
 def delay_of(kind: str, numbers: list[float]) -> Callable[[], Delay]:
@@ -159,9 +177,8 @@ def main() -> None:
         print(listening.getsockname()[1], flush=True)
         while listening in select.select([listening, sys.stdin], [], [])[0]:
             with listening.accept()[0] as sock:
-                connection = Connection(sock, new_delay())
-                connection.serve()
-            np.save(record_path, np.array(connection.record, dtype=np.int64).reshape(-1, 2))
+                record = Connection(sock, new_delay()).serve()
+            np.save(record_path, record)
             print("saved", flush=True)
 
 
