@@ -28,7 +28,8 @@ Requests are made before, from the model's metadata or your files, and sent by a
 - `pyserver bench digits`: 8 requests in flight for 10 s
 - `pyserver bench digits --concurrency 1:64:x2`: the throughput-latency curve, and its knee
 - `pyserver bench digits --slo p99=15ms`: the highest rate that keeps this promise
-- `pyserver bench digits --rate 500 --against 127.0.0.1:9001`: two servers in turns, with confidence intervals
+- `pyserver bench digits --rate 500 --against 127.0.0.1:9001`: two servers in turns, with confidence intervals;
+  with `--concurrency 1:64:x2` at every setting
 - `pyserver bench digits --rate 500 --slo p99=15ms --html report.html`: for CI; fails where the promise is broken
 
 It asks pyserver (`--protocol predict`); Triton, OpenVINO Model Server, KServe, MLServer (`oip`); TensorFlow Serving
@@ -62,7 +63,10 @@ def bench(context: typer.Context, **given: Any) -> int:
     source = context.get_parameter_source("address")
     addresses = [options.address] if options.in_process is None or (source and source.name == "COMMANDLINE") else []
     addresses += [options.against] if options.against else []
-    choice = _choice(options, two_targets=len(addresses) + (options.in_process is not None) > 1)
+    two_targets = len(addresses) + (options.in_process is not None) > 1
+    if options.ratios_csv is not None and not two_targets and options.compare is None:
+        raise ConfigError("--ratios-csv: nothing is compared: give --against, --compare, or --in-process and --address")
+    choice = _choice(options, two_targets)
     with ExitStack() as stack:
         targets = _prepare(options, addresses, stack)
         report = _measured(options, choice, targets)
@@ -207,11 +211,17 @@ def _saved(path: Path | None) -> Report | None:
 def _write(report: Report, options: BenchOptions) -> None:
     from pyserver_loadgen.report import csv, document, html, png
 
-    writers = {"--json": document.write, "--csv": csv.write, "--html": html.write, "--png": png.write}
+    writers = {
+        "--json": document.write,
+        "--csv": csv.write,
+        "--ratios-csv": csv.write_ratios,
+        "--html": html.write,
+        "--png": png.write,
+    }
     for option, path in options.files.items():
         try:
             writers[option](report, path)
-        except OSError as error:  # noqa: PERF203 (four files at most)
+        except OSError as error:  # noqa: PERF203 (five files at most)
             raise PyserverError(f"{option} {path}: {error.strerror or error}") from None
 
 

@@ -193,15 +193,14 @@ def _compared(choice: Choice, wishes: Wishes) -> Choice:
     if not wishes.two_targets and not wishes.compare:
         return choice
     option = "a second target" if wishes.two_targets else "--compare"
-    if choice.kind != "single":
-        if wishes.compare and choice.kind == "search":
-            return choice
-        raise ConfigError(f"{option} compares at one setting: give one --concurrency, --rate or other schedule")
-    if not wishes.two_targets:
-        return choice
-    if wishes.compare:
+    if wishes.two_targets and wishes.compare:
         raise ConfigError("a second target and --compare are two comparisons: give one")
-    return replace(choice, kind="compare")
+    if choice.kind == "single" or (wishes.two_targets and choice.kind == "sweep"):
+        return replace(choice, kind="compare") if wishes.two_targets else choice
+    if wishes.compare and choice.kind == "search":
+        return choice
+    several = " or sweep" if wishes.two_targets else ""
+    raise ConfigError(f"{option} compares at one setting{several}: give one --concurrency, --rate or other schedule")
 
 
 def _one_of(value: str, known: Sequence[_Word], option: str) -> _Word:

@@ -120,6 +120,22 @@ def test_two_servers_are_measured_in_turns(bench: Bench, server: ServerProcess, 
     assert report["comparison"]["rounds"] == 2
 
 
+def test_two_servers_are_measured_in_turns_at_every_setting_of_a_sweep(
+    bench: Bench, server: ServerProcess, tmp_path: Path
+) -> None:
+    files = ("--json", tmp_path / "report.json", "--ratios-csv", tmp_path / "ratios.csv")
+    both = ("--against", server.address, "--rounds", "2", "--concurrency", "1,4", *files)
+    done = bench("echo", *SHORT, *both)
+    assert done.returncode == 0, done.stderr
+    report = written(tmp_path / "report.json")
+    assert [measured["concurrency"] for measured in report["measurements"]] == [1] * 4 + [4] * 4
+    points = report["comparison"]["points"]
+    assert [(point["setting"], point["rounds"]) for point in points] == [("1 in flight", 2), ("4 in flight", 2)]
+    assert all(row["ratio_low"] <= row["ratio"] <= row["ratio_high"] for point in points for row in point["rows"])
+    with (tmp_path / "ratios.csv").open(encoding="utf-8", newline="") as opened:
+        assert {line["setting"] for line in csv.DictReader(opened)} == {"1 in flight", "4 in flight"}
+
+
 def test_a_saved_report_is_compared_with(bench: Bench, tmp_path: Path) -> None:
     saved = tmp_path / "saved.json"
     assert bench("echo", *SHORT, "--json", saved).returncode == 0

@@ -54,6 +54,11 @@ def test_two_targets_are_a_comparison() -> None:
     assert choose(Wishes(rate="5", two_targets=True)).kind == "compare"
 
 
+def test_two_targets_are_compared_over_a_sweep_as_well() -> None:
+    choice = choose(Wishes(concurrency="1:4:x2", two_targets=True))
+    assert (choice.kind, list(choice.values)) == ("compare", [1, 2, 4])
+
+
 def test_scenarios_last_ten_minutes_unless_told_otherwise() -> None:
     assert choose(Wishes(scenario="offline")).setting.duration_s == 600
     assert choose(Wishes(scenario="single-stream", duration="5s")).setting.duration_s == 5
@@ -101,7 +106,7 @@ def test_a_trace_is_replayed_whole_or_as_long_as_said() -> None:
         ({"scenario": "server", "slos": ["p99=1s"], "rate": "1,2"}, "expected one --rate"),
         ({"scenario": "offline", "stable": True}, "--stable does not go with it"),
         ({"scenario": "best"}, "--scenario 'best': expected single-stream, multi-stream, server, offline"),
-        ({"concurrency": "1,2", "two_targets": True}, "compares at one setting"),
+        ({"scenario": "offline", "two_targets": True}, "compares at one setting or sweep"),
         ({"slos": ["p99=1s"], "two_targets": True}, "compares at one setting"),
         ({"two_targets": True, "compare": True}, "two comparisons"),
         ({"concurrency": "1,2", "compare": True}, "--compare compares at one setting"),

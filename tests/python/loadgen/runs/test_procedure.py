@@ -87,6 +87,24 @@ def test_a_comparison_keeps_both_and_their_ratios() -> None:
     assert (throughput.ratio, throughput.better) == (pytest.approx(0.5), "a")
 
 
+def test_a_comparison_over_a_sweep_has_ratios_and_limits_of_each_side() -> None:
+    report = report_of(SimulatedServer(0.001), SimulatedServer(0.002), concurrency="1,4", slos=["p99=1.5ms"])
+    assert report.kind == "compare"
+    assert [m.label for m in report.measurements[:3]] == ["A 1, 1 in flight", "B 1, 1 in flight", "A 2, 1 in flight"]
+    assert len(report.measurements) == 12
+    assert report.comparison is not None
+    rows = [point.row("throughput") for point in report.comparison.points]
+    assert [(row.ratio, row.better) for row in rows if row is not None] == [(pytest.approx(0.5), "a")] * 2
+    assert verdict(report, "p99 latency, A").met
+    assert not verdict(report, "p99 latency, B").met
+    assert len([told for told in report.verdicts if told.goal.startswith("errors, ")]) == 12
+
+
+def test_the_best_of_a_sweep_is_found_by_its_value_and_not_by_its_text() -> None:
+    nowhere = report_of(SimulatedServer(0.004), concurrency="1,4", slos=["p99=1us"])
+    assert verdict(nowhere, "p99 latency").got == "nowhere; at best 4 ms"
+
+
 def test_unstable_is_a_missed_goal() -> None:
     report = report_of(SimulatedServer(0.001), stable=True, rate="1500", duration="1s")
     assert not verdict(report, "stable").met
