@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pyserver.cli.bench_options import BenchOptions, takes_bench_options
-from pyserver.cli.exit_codes import FAILURE, INTERRUPTED, OK
+from pyserver.cli.exit_codes import FAILURE, INTERRUPTED, OK, UNREACHABLE
 from pyserver.cli.options import client_tls
 from pyserver.errors import ConfigError, PyserverError
 
@@ -59,6 +59,8 @@ def bench(context: typer.Context, **given: Any) -> int:
         # Now, not after an hour of measuring.
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"{option} {path}: there is no folder {path.absolute().parent}")
+        if path.is_dir():
+            raise ConfigError(f"{option} {path}: expected a file, got a folder")
     # The address has a default, so that only where it was written there are two targets.
     source = context.get_parameter_source("address")
     addresses = [options.address] if options.in_process is None or (source and source.name == "COMMANDLINE") else []
@@ -70,8 +72,10 @@ def bench(context: typer.Context, **given: Any) -> int:
     with ExitStack() as stack:
         targets = _prepare(options, addresses, stack)
         report = _measured(options, choice, targets)
+    # First, so that a full disk does not cost the figures.
+    code = _tell(report, options.quiet)
     _write(report, options)
-    return _tell(report, options.quiet)
+    return code
 
 
 def _choice(options: BenchOptions, two_targets: bool) -> Choice:
@@ -218,11 +222,14 @@ def _write(report: Report, options: BenchOptions) -> None:
         "--html": html.write,
         "--png": png.write,
     }
+    failed = []
     for option, path in options.files.items():
         try:
             writers[option](report, path)
         except OSError as error:  # noqa: PERF203 (five files at most)
-            raise PyserverError(f"{option} {path}: {error.strerror or error}") from None
+            failed.append(f"{option} {path}: {error.strerror or error}")
+    if failed:
+        raise PyserverError("; ".join(failed))
 
 
 def _tell(report: Report, quiet: bool) -> int:
@@ -235,6 +242,9 @@ def _tell(report: Report, quiet: bool) -> int:
     for verdict in report.verdicts:
         if not verdict.met:
             print(f"pyserver: missed: {verdict.goal}: wanted {verdict.wanted}, got {verdict.got}", file=sys.stderr)
+    if gone := next((measured.unreachable for measured in report.measurements if measured.unreachable), ""):
+        print(f"pyserver: {gone}; the report is of what was measured before", file=sys.stderr)
+        return UNREACHABLE
     if any(measured.stopped for measured in report.measurements):
         return INTERRUPTED
     return OK if report.met else FAILURE

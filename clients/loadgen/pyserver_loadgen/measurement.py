@@ -103,7 +103,8 @@ class Measurement:
     reconnects: int = 0
     server: ServerUse | None = None
     stable: bool | None = None  # None: not asked
-    stopped: bool = False  # the user stopped it before its end
+    stopped: bool = False  # the user stopped it before its end, or the server was gone at its beginning
+    unreachable: str = ""  # why no connection could be made; then nothing was measured
     error_examples: dict[str, str] = field(default_factory=dict)  # a sentence for each error code
     notes: list[str] = field(default_factory=list)
 

@@ -126,7 +126,9 @@ def notes_of(report: Report) -> list[str]:
     notes = list(report.notes)
     for measured in report.measurements:
         told = list(measured.notes)
-        if measured.stopped:
+        if measured.unreachable:
+            told.append(measured.unreachable)
+        elif measured.stopped:
             told.append("stopped before its end")
         if measured.stable is False:
             told.append("unstable: its windows do not agree")

@@ -248,6 +248,8 @@ def test_a_unix_socket_is_an_address(models: Path, start_server: StartServer, tm
         (["echo", "--rate", "1", "--ramp", "1:2"], "two schedules"),
         (["echo", "--rate", "fast"], "--rate 'fast': expected a number"),
         (["echo", "--json", "/no/such/folder/report.json"], "there is no folder /no/such/folder"),
+        (["echo", "--json", "/tmp"], "--json /tmp: expected a file, got a folder"),
+        (["echo", "--ratios-csv", "ratios.csv"], "--ratios-csv: nothing is compared"),
         (["echo", "--protocol", "soap"], "protocol 'soap': expected predict, oip"),
         (["echo", "--tls-key", "key.pem"], "--tls-cert and --tls-key go together"),
         (["echo", "--input", "OUT=zeros"], "has no input 'OUT'"),
@@ -276,6 +278,34 @@ def test_a_server_that_is_not_there_is_told() -> None:
         done = command("echo", *SHORT, "--address", f"127.0.0.1:{free.getsockname()[1]}")
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
+
+
+def test_figures_are_printed_and_written_where_one_file_cannot_be(bench: Bench, tmp_path: Path) -> None:
+    done = bench("echo", *SHORT, "--csv", "/dev/full", "--json", tmp_path / "report.json")
+    assert done.returncode == 1
+    assert done.stderr.endswith("pyserver: --csv /dev/full: No space left on device\n")
+    assert "p99" in done.stdout
+    assert written(tmp_path / "report.json")["measurements"]
+
+
+def test_a_server_that_goes_away_in_a_sweep_leaves_a_report(
+    models: Path, start_server: StartServer, tmp_path: Path
+) -> None:
+    started = start_server(models)
+    line = [sys.executable, "-m", "pyserver", "bench", "echo", "--address", started.address, "--warmup", "0s"]
+    line += ["--duration", "1s", "--concurrency", "1:64:x2", "--json", str(tmp_path / "report.json")]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # the first begins
+        process.stderr.readline()  # and has ended
+        started.kill()
+        output, told = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "the report is of what was measured before" in told
+    assert "1 in flight" in output
+    report = written(tmp_path / "report.json")
+    assert report["measurements"][0]["results"]["answered"] > 0
+    assert "no server answers at" in report["measurements"][-1]["unreachable"]
 
 
 def test_ctrl_c_ends_with_a_report_of_what_there_is(server: ServerProcess, tmp_path: Path) -> None:
