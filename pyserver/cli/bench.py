@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -55,6 +56,7 @@ def bench(context: typer.Context, **given: Any) -> int:
         raise ConfigError("--against and --in-process are two comparisons: give one")
     if options.against and options.server_pid:
         raise ConfigError("--server-pid names one server, and --against has two: who listens at them is watched")
+    _check_used(options)
     for option, path in options.files.items():
         # Now, not after an hour of measuring.
         if not path.absolute().parent.is_dir():
@@ -76,6 +78,20 @@ def bench(context: typer.Context, **given: Any) -> int:
     code = _tell(report, options.quiet)
     _write(report, options)
     return code
+
+
+def _check_used(options: BenchOptions) -> None:
+    """Raises ConfigError for an option that would do nothing without another, or has no such value."""
+    if options.method and options.protocol != "raw":
+        raise ConfigError(f"--method {options.method}: only --protocol raw has one, not {options.protocol}")
+    if options.tolerance and not options.expect:
+        raise ConfigError(f"--tolerance {options.tolerance:g}: of which answers? Give --expect too")
+    if options.trace_speed != 1 and options.trace is None:
+        raise ConfigError(f"--trace-speed {options.trace_speed:g}: of which trace? Give --trace too")
+    if options.layout not in ("", "hwc", "chw"):
+        raise ConfigError(f"--layout {options.layout!r}: expected hwc or chw")
+    if not math.isfinite(options.scale):
+        raise ConfigError(f"--scale {options.scale}: expected a finite number")
 
 
 def _choice(options: BenchOptions, two_targets: bool) -> Choice:
