@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pyserver.cli.bench_options import BenchOptions, takes_bench_options
-from pyserver.cli.exit_codes import FAILURE, INTERRUPTED, OK
+from pyserver.cli.exit_codes import FAILURE, INTERRUPTED, OK, UNREACHABLE
 from pyserver.cli.options import client_tls
 from pyserver.errors import ConfigError, PyserverError
 
@@ -28,7 +29,8 @@ Requests are made before, from the model's metadata or your files, and sent by a
 - `pyserver bench digits`: 8 requests in flight for 10 s
 - `pyserver bench digits --concurrency 1:64:x2`: the throughput-latency curve, and its knee
 - `pyserver bench digits --slo p99=15ms`: the highest rate that keeps this promise
-- `pyserver bench digits --rate 500 --against 127.0.0.1:9001`: two servers in turns, with confidence intervals
+- `pyserver bench digits --rate 500 --against 127.0.0.1:9001`: two servers in turns, with confidence intervals;
+  with `--concurrency 1:64:x2` at every setting
 - `pyserver bench digits --rate 500 --slo p99=15ms --html report.html`: for CI; fails where the promise is broken
 
 It asks pyserver (`--protocol predict`); Triton, OpenVINO Model Server, KServe, MLServer (`oip`); TensorFlow Serving
@@ -54,20 +56,42 @@ def bench(context: typer.Context, **given: Any) -> int:
         raise ConfigError("--against and --in-process are two comparisons: give one")
     if options.against and options.server_pid:
         raise ConfigError("--server-pid names one server, and --against has two: who listens at them is watched")
+    _check_used(options)
     for option, path in options.files.items():
         # Now, not after an hour of measuring.
         if not path.absolute().parent.is_dir():
             raise ConfigError(f"{option} {path}: there is no folder {path.absolute().parent}")
+        if path.is_dir():
+            raise ConfigError(f"{option} {path}: expected a file, got a folder")
     # The address has a default, so that only where it was written there are two targets.
     source = context.get_parameter_source("address")
     addresses = [options.address] if options.in_process is None or (source and source.name == "COMMANDLINE") else []
     addresses += [options.against] if options.against else []
-    choice = _choice(options, two_targets=len(addresses) + (options.in_process is not None) > 1)
+    two_targets = len(addresses) + (options.in_process is not None) > 1
+    if options.ratios_csv is not None and not two_targets and options.compare is None:
+        raise ConfigError("--ratios-csv: nothing is compared: give --against, --compare, or --in-process and --address")
+    choice = _choice(options, two_targets)
     with ExitStack() as stack:
         targets = _prepare(options, addresses, stack)
         report = _measured(options, choice, targets)
+    # First, so that a full disk does not cost the figures.
+    code = _tell(report, options.quiet)
     _write(report, options)
-    return _tell(report, options.quiet)
+    return code
+
+
+def _check_used(options: BenchOptions) -> None:
+    """Raises ConfigError for an option that would do nothing without another, or has no such value."""
+    if options.method and options.protocol != "raw":
+        raise ConfigError(f"--method {options.method}: only --protocol raw has one, not {options.protocol}")
+    if options.tolerance and not options.expect:
+        raise ConfigError(f"--tolerance {options.tolerance:g}: of which answers? Give --expect too")
+    if options.trace_speed != 1 and options.trace is None:
+        raise ConfigError(f"--trace-speed {options.trace_speed:g}: of which trace? Give --trace too")
+    if options.layout not in ("", "hwc", "chw"):
+        raise ConfigError(f"--layout {options.layout!r}: expected hwc or chw")
+    if not math.isfinite(options.scale):
+        raise ConfigError(f"--scale {options.scale}: expected a finite number")
 
 
 def _choice(options: BenchOptions, two_targets: bool) -> Choice:
@@ -207,12 +231,21 @@ def _saved(path: Path | None) -> Report | None:
 def _write(report: Report, options: BenchOptions) -> None:
     from pyserver_loadgen.report import csv, document, html, png
 
-    writers = {"--json": document.write, "--csv": csv.write, "--html": html.write, "--png": png.write}
+    writers = {
+        "--json": document.write,
+        "--csv": csv.write,
+        "--ratios-csv": csv.write_ratios,
+        "--html": html.write,
+        "--png": png.write,
+    }
+    failed = []
     for option, path in options.files.items():
         try:
             writers[option](report, path)
-        except OSError as error:  # noqa: PERF203 (four files at most)
-            raise PyserverError(f"{option} {path}: {error.strerror or error}") from None
+        except OSError as error:  # noqa: PERF203 (five files at most)
+            failed.append(f"{option} {path}: {error.strerror or error}")
+    if failed:
+        raise PyserverError("; ".join(failed))
 
 
 def _tell(report: Report, quiet: bool) -> int:
@@ -225,6 +258,9 @@ def _tell(report: Report, quiet: bool) -> int:
     for verdict in report.verdicts:
         if not verdict.met:
             print(f"pyserver: missed: {verdict.goal}: wanted {verdict.wanted}, got {verdict.got}", file=sys.stderr)
+    if gone := next((measured.unreachable for measured in report.measurements if measured.unreachable), ""):
+        print(f"pyserver: {gone}; the report is of what was measured before", file=sys.stderr)
+        return UNREACHABLE
     if any(measured.stopped for measured in report.measurements):
         return INTERRUPTED
     return OK if report.met else FAILURE

@@ -172,10 +172,16 @@ class BenchOptions:
     ] = False
     against: Annotated[
         str,
-        _option(_GOALS, "--against", "HOST:PORT", "A second server, measured in turns with the first."),
+        _option(
+            _GOALS,
+            "--against",
+            "HOST:PORT",
+            "A second server, measured in turns with the first: at one setting, or at each of a sweep.",
+        ),
     ] = ""
     rounds: Annotated[
-        int, _option(_GOALS, "--rounds", "COUNT", "How often both are measured.", min=1, show_default=True)
+        int,
+        _option(_GOALS, "--rounds", "COUNT", "How often both are measured, at each setting.", min=1, show_default=True),
     ] = 3
     compare: Annotated[Path | None, _option(_GOALS, "--compare", "FILE.json", "A saved report to compare with.")] = None
 
@@ -194,6 +200,9 @@ class BenchOptions:
         Path | None, _option(_OUTPUT, "--json", "FILE", "Everything; docs/load_generator.md has the schema.")
     ] = None
     csv: Annotated[Path | None, _option(_OUTPUT, "--csv", "FILE", "One line a measurement.")] = None
+    ratios_csv: Annotated[
+        Path | None, _option(_OUTPUT, "--ratios-csv", "FILE", "Of a comparison: one line a ratio, with its interval.")
+    ] = None
     html: Annotated[Path | None, _option(_OUTPUT, "--html", "FILE", "A page with charts, in one file.")] = None
     png: Annotated[Path | None, _option(_OUTPUT, "--png", "FILE", "The charts.")] = None
     quiet: Annotated[bool, _option(_OUTPUT, "--quiet -q", None, "Print only the goals that were missed.")] = False
@@ -201,7 +210,13 @@ class BenchOptions:
     @property
     def files(self) -> dict[str, Path]:
         """The files to write, by their option."""
-        given = {"--json": self.json, "--csv": self.csv, "--html": self.html, "--png": self.png}
+        given = {
+            "--json": self.json,
+            "--csv": self.csv,
+            "--ratios-csv": self.ratios_csv,
+            "--html": self.html,
+            "--png": self.png,
+        }
         return {option: path for option, path in given.items() if path is not None}
 
 

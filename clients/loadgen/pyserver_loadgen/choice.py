@@ -24,6 +24,10 @@ from pyserver_loadgen.spellings import read_burst, read_duration, read_ramp, rea
 DEFAULT_CONCURRENCY = 8
 DEFAULT_DURATION_S = 10.0
 _LONGEST_S = 3600.0  # so that a server that hangs does not keep a number of requests from ending
+_LONGEST_OPTION_S = 30 * 86400.0
+_MOST_ARRIVALS = 100_000_000  # of an open loop, planned before it: 8 bytes each
+_MOST_IN_FLIGHT = 1_000_000
+_MOST_REQUESTS = 10**15
 _Word = TypeVar("_Word", bound=str)
 _ARRIVALS: tuple[Arrivals, ...] = ("poisson", "constant")
 
@@ -125,8 +129,10 @@ def _schedules(wishes: Wishes, slos: Sequence[Slo], arrivals: Arrivals) -> Choic
         # The recording is read later; until then something stands in its place.
         return Choice("single", _setting(wishes, ClosedLoop(1)), slos)
     counts = read_sweep(wishes.concurrency or str(DEFAULT_CONCURRENCY), "--concurrency")
-    if any(count != int(count) for count in counts):
-        raise ConfigError(f"--concurrency {wishes.concurrency!r}: expected whole numbers")
+    if any(count != int(count) or count > _MOST_IN_FLIGHT for count in counts):
+        raise ConfigError(
+            f"--concurrency {wishes.concurrency!r}: expected whole numbers of at most {_MOST_IN_FLIGHT:,}"
+        )
     return _sweep(wishes, slos, counts, lambda count: ClosedLoop(int(count)))
 
 
@@ -134,6 +140,8 @@ def _sweep(
     wishes: Wishes, slos: Sequence[Slo], values: Sequence[float], schedule: Callable[[float], Schedule]
 ) -> Choice:
     kind: Kind = "sweep" if len(values) > 1 else "single"
+    for value in values[1:]:
+        _setting(wishes, schedule(value))  # says what is wrong with it now, not after the others
     return Choice(kind, _setting(wishes, schedule(values[0])), slos, values, schedule)
 
 
@@ -160,16 +168,19 @@ def _scenario(wishes: Wishes, slos: Sequence[Slo], given: Sequence[str]) -> Choi
 
 
 def _setting(wishes: Wishes, schedule: Schedule, default_s: float = DEFAULT_DURATION_S) -> Setting:
-    duration_s = read_duration(wishes.duration, "--duration") if wishes.duration else default_s
-    warmup_s = read_duration(wishes.warmup, "--warmup")
-    drain_s = read_duration(wishes.drain, "--drain")
-    timeout_s = read_duration(wishes.timeout, "--timeout") if wishes.timeout else None
+    duration_s = _duration(wishes.duration, "--duration") if wishes.duration else default_s
+    warmup_s = _duration(wishes.warmup, "--warmup")
+    drain_s = _duration(wishes.drain, "--drain")
+    timeout_s = _duration(wishes.timeout, "--timeout") if wishes.timeout else None
+    if wishes.requests is not None and wishes.requests > _MOST_REQUESTS:
+        raise ConfigError(f"--requests {wishes.requests}: expected at most {_MOST_REQUESTS:,}")
     if duration_s <= 0 or timeout_s == 0:
         raise ConfigError(f"{'--timeout' if duration_s > 0 else '--duration'}: expected more than 0")
     if wishes.requests is not None and not wishes.duration and not isinstance(schedule, Ramp | Replay):
         # The number of requests is the end. Of an open loop the arrivals are made before: more than enough of them.
         rate = math.inf if isinstance(schedule, ClosedLoop) else schedule.mean_rate
         duration_s = _LONGEST_S if rate == math.inf else 2 * wishes.requests / rate + 10
+    _check_arrivals(schedule, warmup_s + duration_s)
     return Setting(
         schedule=schedule,
         duration_s=duration_s,
@@ -183,6 +194,24 @@ def _setting(wishes: Wishes, schedule: Schedule, default_s: float = DEFAULT_DURA
     )
 
 
+def _duration(text: str, option: str) -> float:
+    seconds = read_duration(text, option)
+    if seconds > _LONGEST_OPTION_S:
+        raise ConfigError(f"{option} {text!r}: expected at most {_LONGEST_OPTION_S / 86400:.0f} days")
+    return seconds
+
+
+def _check_arrivals(schedule: Schedule, length_s: float) -> None:
+    if isinstance(schedule, ClosedLoop):
+        return
+    arrivals = schedule.mean_rate * length_s
+    if arrivals > _MOST_ARRIVALS:
+        raise ConfigError(
+            f"{schedule.text}: {arrivals:.3g} requests in {length_s:.3g} s, expected at most {_MOST_ARRIVALS:,}: "
+            "a lower rate, or a shorter --duration"
+        )
+
+
 def _checked(choice: Choice, wishes: Wishes) -> Choice:
     if wishes.stable and (wishes.ramp or wishes.burst or wishes.trace or wishes.requests):
         raise ConfigError("--stable needs a load that stays the same: --concurrency or --rate, and no --requests")
@@ -193,15 +222,14 @@ def _compared(choice: Choice, wishes: Wishes) -> Choice:
     if not wishes.two_targets and not wishes.compare:
         return choice
     option = "a second target" if wishes.two_targets else "--compare"
-    if choice.kind != "single":
-        if wishes.compare and choice.kind == "search":
-            return choice
-        raise ConfigError(f"{option} compares at one setting: give one --concurrency, --rate or other schedule")
-    if not wishes.two_targets:
-        return choice
-    if wishes.compare:
+    if wishes.two_targets and wishes.compare:
         raise ConfigError("a second target and --compare are two comparisons: give one")
-    return replace(choice, kind="compare")
+    if choice.kind == "single" or (wishes.two_targets and choice.kind == "sweep"):
+        return replace(choice, kind="compare") if wishes.two_targets else choice
+    if wishes.compare and choice.kind == "search":
+        return choice
+    several = " or sweep" if wishes.two_targets else ""
+    raise ConfigError(f"{option} compares at one setting{several}: give one --concurrency, --rate or other schedule")
 
 
 def _one_of(value: str, known: Sequence[_Word], option: str) -> _Word:

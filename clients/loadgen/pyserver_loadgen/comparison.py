@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pyserver_loadgen.measurement import Better, Comparison, ComparisonRow, Measurement, Slo
+from pyserver_loadgen.measurement import Better, Comparison, ComparisonPoint, ComparisonRow, Measurement, Slo
 from pyserver_loadgen.run import Run, Setting
+from pyserver_loadgen.schedules import Schedule
 from pyserver_loadgen.statistics import Ratio, geometric_mean, paired_ratio, unpaired_ratio
 
+_SINGLE_ROUND = "a single round: no confidence interval (--rounds 3 or more)"
 _LEAST_WINDOWS = 5  # fewer windows of one run tell nothing of its spread
 
 
@@ -26,15 +28,40 @@ class _Measure:
     more_is_better: bool = False
 
 
+@dataclass(frozen=True)
+class Rounds:
+    """What came of both sides at one setting of a sweep."""
+
+    setting: str  # its label
+    a: Sequence[Measurement]
+    b: Sequence[Measurement]
+
+
 def alternate(runs: tuple[Run, Run], setting: Setting, rounds: int) -> tuple[list[Measurement], list[Measurement]]:
     """Measures A B A B …, so many rounds; both have the same arrivals within a round. Ctrl-C ends it."""
     taken: tuple[list[Measurement], list[Measurement]] = ([], [])
     for number in range(1, rounds + 1):
         for run, name, side in zip(runs, "AB", taken, strict=True):
-            measured = run(replace(setting, label=f"{name} {number}", seed=setting.seed + number - 1))
+            label = f"{name} {number}, {setting.label}" if setting.label else f"{name} {number}"
+            measured = run(replace(setting, label=label, seed=setting.seed + number - 1))
             side.append(measured)
             if measured.stopped:
                 return taken
+    return taken
+
+
+def alternate_over(
+    runs: tuple[Run, Run], setting: Setting, values: Sequence[float], schedule: Callable[[float], Schedule], rounds: int
+) -> list[Rounds]:
+    """Measures A B A B … at every value of a sweep, in their order. Ctrl-C ends it."""
+    taken: list[Rounds] = []
+    for step, value in enumerate(values):
+        made = schedule(value)
+        # No two rounds have the same arrivals.
+        here = replace(setting, schedule=made, label=made.label, seed=setting.seed + step * rounds)
+        taken.append(Rounds(made.label, *alternate(runs, here, rounds)))
+        if any(measured.stopped for measured in (*taken[-1].a, *taken[-1].b)):
+            break
     return taken
 
 
@@ -45,8 +72,20 @@ def compare_rounds(a: Sequence[Measurement], b: Sequence[Measurement], slos: Seq
     for measure in _measures(slos):
         values_a, values_b = ([measure.of(side[place]) for side in pairs] for place in (0, 1))
         rows.extend(_row(measure, values_a, values_b, paired_ratio(values_a, values_b)))
-    notes = [] if len(pairs) >= 2 else ["a single round: no confidence interval (--rounds 3 or more)"]
+    notes = [] if len(pairs) >= 2 else [_SINGLE_ROUND]
     return Comparison(_name(a), _name(b), len(pairs), rows, notes)
+
+
+def compare_sweep(taken: Sequence[Rounds], slos: Sequence[Slo] = ()) -> Comparison:
+    """Of a sweep over which both sides alternated: each setting by itself, since ratios depend on the load.
+
+    A setting at which no round was measured to its end is left out.
+    """
+    compared = [(rounds.setting, compare_rounds(rounds.a, rounds.b, slos)) for rounds in taken]
+    points = [ComparisonPoint(setting, of.rounds, of.rows) for setting, of in compared if of.rounds]
+    least = min((point.rounds for point in points), default=0)
+    a, b = _name(taken[0].a if taken else ()), _name(taken[0].b if taken else ())
+    return Comparison(a, b, least, [], [_SINGLE_ROUND] if least < 2 else [], points)
 
 
 def compare_saved(

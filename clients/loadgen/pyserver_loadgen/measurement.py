@@ -103,7 +103,8 @@ class Measurement:
     reconnects: int = 0
     server: ServerUse | None = None
     stable: bool | None = None  # None: not asked
-    stopped: bool = False  # the user stopped it before its end
+    stopped: bool = False  # the user stopped it before its end, or the server was gone at its beginning
+    unreachable: str = ""  # why no connection could be made; then nothing was measured
     error_examples: dict[str, str] = field(default_factory=dict)  # a sentence for each error code
     notes: list[str] = field(default_factory=list)
 
@@ -229,14 +230,38 @@ class ComparisonRow:
 
 
 @dataclass(frozen=True)
+class ComparisonPoint:
+    """A against B at one setting of a sweep."""
+
+    setting: str  # "8 in flight"
+    rounds: int
+    rows: list[ComparisonRow]
+
+    def row(self, measure: str) -> ComparisonRow | None:
+        """That of a measure; None where it is not known of both."""
+        return next((row for row in self.rows if row.measure == measure), None)
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """A against B, of runs that alternated or of a saved report."""
+    """A against B, of runs that alternated or of a saved report. Of a sweep `points` has the rows, and `rows` none."""
 
     a: str  # what A is: its target, or the file
     b: str
-    rounds: int
+    rounds: int  # of a sweep: at each setting
     rows: list[ComparisonRow]
     notes: list[str] = field(default_factory=list)
+    points: list[ComparisonPoint] = field(default_factory=list)  # one for every setting of a sweep
+
+    @property
+    def busiest(self) -> ComparisonPoint | None:
+        """The setting of a sweep at which A or B answers most; None of a single setting."""
+        return max(self.points, key=_most_answers, default=None)
+
+
+def _most_answers(point: ComparisonPoint) -> float:
+    row = point.row("throughput")
+    return max(row.a, row.b) if row is not None else 0.0
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pyserver.errors import ConfigError
 from pyserver_loadgen.choice import Choice
-from pyserver_loadgen.comparison import alternate, compare_rounds, compare_saved
+from pyserver_loadgen.comparison import alternate, alternate_over, compare_rounds, compare_saved, compare_sweep
 from pyserver_loadgen.goals import Goals, keeps_up, slo_verdict
 from pyserver_loadgen.measurement import Comparison, Measurement, Report, Slo, Verdict
 from pyserver_loadgen.mlperf import measure_scenario
@@ -37,11 +37,7 @@ def measure(choice: Choice, means: Means, report: Report) -> None:
     """Fills the report's measurements and verdicts. Raises UnreachableError."""
     run = Stable(means.run) if means.stable else means.run
     if choice.kind == "compare" and means.second is not None:
-        second = Stable(means.second) if means.stable else means.second
-        a, b = alternate((run, second), choice.setting, means.rounds)
-        report.measurements = [measured for pair in _in_turns(a, b) for measured in pair]
-        report.comparison = compare_rounds(a, b, choice.slos)
-        report.verdicts = _verdicts(report.measurements, means.goals)
+        _compare((run, Stable(means.second) if means.stable else means.second), choice, means, report)
     elif choice.kind == "mlperf" and choice.scenario is not None:
         slo = choice.slos[0] if choice.slos else None
         outcome = measure_scenario(
@@ -64,6 +60,22 @@ def measure(choice: Choice, means: Means, report: Report) -> None:
         measured.notes += client_notes(measured)
         if choice.kind != "mlperf":
             measured.notes += load_notes(measured)
+
+
+def _compare(runs: tuple[Run, Run], choice: Choice, means: Means, report: Report) -> None:
+    """Two targets in turns, at one setting or at every one of a sweep."""
+    if len(choice.values) < 2 or choice.schedule is None:
+        a, b = alternate(runs, choice.setting, means.rounds)
+        report.measurements = _in_turns(a, b)
+        report.comparison = compare_rounds(a, b, choice.slos)
+        report.verdicts = _verdicts(report.measurements, means.goals)
+        return
+    taken = alternate_over(runs, choice.setting, choice.values, choice.schedule, means.rounds)
+    report.measurements = [measured for rounds in taken for measured in _in_turns(rounds.a, rounds.b)]
+    report.comparison = compare_sweep(taken, choice.slos)
+    for side, of_side in (("A", [m for r in taken for m in r.a]), ("B", [m for r in taken for m in r.b])):
+        report.verdicts += _somewhere_verdicts(of_side, means.goals, f", {side}")
+    report.verdicts += _verdicts(report.measurements, Goals((), means.goals.max_errors))
 
 
 def compare_with(saved: Report, name: str, report: Report, slos: Sequence[Slo]) -> Comparison:
@@ -113,19 +125,25 @@ def _verdicts(measurements: Sequence[Measurement], goals: Goals) -> list[Verdict
 
 def _sweep_verdicts(measurements: Sequence[Measurement], goals: Goals) -> list[Verdict]:
     """Errors and stability of every measurement; a limit is met where any measurement meets it."""
+    return _somewhere_verdicts(measurements, goals) + _verdicts(measurements, Goals((), goals.max_errors))
+
+
+def _somewhere_verdicts(measurements: Sequence[Measurement], goals: Goals, whose: str = "") -> list[Verdict]:
+    """Of the limits of a sweep: whether any measurement meets them. `whose` ends the goals' names."""
     verdicts = []
     for slo in goals.slos:
-        judged = [(measured, slo_verdict(slo, measured)) for measured in measurements]
-        good = [measured.label for measured, verdict in judged if verdict.met and measured.succeeded]
+        good = [m.label for m in measurements if m.succeeded and slo_verdict(slo, m).met]
+        values = [slo.of(measured.latency) for measured in measurements if measured.succeeded]
+        at_best = f"nowhere; at best {duration_text(min(values))}" if values else "nothing was answered"
         wanted = f"≤ {duration_text(slo.limit_s)} somewhere"
-        got = f"up to {good[-1]}" if good else f"nowhere; at best {min(v.got for _, v in judged)}" if judged else "-"
-        verdicts.append(Verdict(f"{slo.measure} latency", wanted, got, bool(good)))
-    plain = _verdicts(measurements, Goals((), goals.max_errors))
-    return verdicts + plain
+        got = f"up to {good[-1]}" if good else at_best
+        verdicts.append(Verdict(f"{slo.measure} latency{whose}", wanted, got, bool(good)))
+    return verdicts
 
 
-def _in_turns(a: Sequence[Measurement], b: Sequence[Measurement]) -> list[list[Measurement]]:
-    return [[*a[place : place + 1], *b[place : place + 1]] for place in range(len(a))]
+def _in_turns(a: Sequence[Measurement], b: Sequence[Measurement]) -> list[Measurement]:
+    """As they were measured; the last one of B may be missing."""
+    return [measured for place in range(len(a)) for measured in (*a[place : place + 1], *b[place : place + 1])]
 
 
 def _one_setting(report: Report, name: str) -> list[Measurement]:

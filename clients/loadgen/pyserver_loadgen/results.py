@@ -47,26 +47,38 @@ def measurement_of(
     setting: Setting, target: str, windows: Sequence[Window], summary: Any, stopped: bool = False
 ) -> Measurement:
     """Of all windows of a run and its LoadSummary."""
+    measurement = _empty(setting, target)
+    measurement.windows = [window for window in windows if not window.warmup]
+    measurement.client_cpu_s = summary.cpu_ns * _NS
+    measurement.reconnects = summary.reconnects
+    measurement.stopped = stopped
+    measurement.error_examples = dict(summary.errors_examples)
+    closed = isinstance(setting.schedule, ClosedLoop)
+    measurement.duration_s = _duration_s(measurement, summary.elapsed_ns * _NS, closed, setting.max_requests)
+    return measurement
+
+
+def not_begun(setting: Setting, target: str, unreachable: str) -> Measurement:
+    """Of a run that was stopped before it began: by Ctrl-C, or because no connection could be made, and why."""
+    measurement = _empty(setting, target)
+    measurement.stopped = True
+    measurement.unreachable = unreachable
+    return measurement
+
+
+def _empty(setting: Setting, target: str) -> Measurement:
     schedule = setting.schedule
-    closed = isinstance(schedule, ClosedLoop)
-    measurement = Measurement(
+    return Measurement(
         label=setting.label or schedule.label,
         target=target,
         schedule=schedule.text,
         duration_s=0.0,
-        windows=[window for window in windows if not window.warmup],
         connections=setting.connections,
         threads=setting.threads,
         concurrency=schedule.concurrency if isinstance(schedule, ClosedLoop) else None,
         rate=None if isinstance(schedule, ClosedLoop) else schedule.mean_rate,
         warmup_s=setting.warmup_s,
-        client_cpu_s=summary.cpu_ns * _NS,
-        reconnects=summary.reconnects,
-        stopped=stopped,
-        error_examples=dict(summary.errors_examples),
     )
-    measurement.duration_s = _duration_s(measurement, summary.elapsed_ns * _NS, closed, setting.max_requests)
-    return measurement
 
 
 def _duration_s(measurement: Measurement, elapsed_s: float, closed: bool, max_requests: int | None) -> float:

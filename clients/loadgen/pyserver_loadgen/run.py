@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pyserver.errors import ConfigError
 from pyserver_loadgen import processes
 from pyserver_loadgen.measurement import Measurement, ServerUse, Window
-from pyserver_loadgen.results import measurement_of, window_of
+from pyserver_loadgen.results import measurement_of, not_begun, window_of
 from pyserver_loadgen.schedules import ClosedLoop, Replay
 from pyserver_loadgen.setting import Setting
 
@@ -112,15 +112,21 @@ class Runner:
     def __init__(self, subject: Subject, listener: Listener | None = None) -> None:
         self._subject = subject
         self._listener = listener
+        self._measured = False  # anything yet
         self._waited_s: dict[int, float] = {}  # for a CPU, by the engine's threads in the last run
 
     def __call__(self, setting: Setting, until: Until | None = None) -> Measurement:
-        """Runs it. Raises UnreachableError where no connection can be made.
+        """Runs it. Raises UnreachableError where no connection can be made in the first run.
 
-        `until` is asked whenever measured windows have closed, with all that have; True ends the run.
+        In a later one there is something to report: then a server that is gone, or a Ctrl-C between two runs, gives
+        an empty measurement that is `stopped`. `until` is asked whenever measured windows have closed, with all that
+        have; True ends the run.
         """
-        load = self._subject.load(plan_of(setting, self._subject.pool))
-        self._start(load)
+        try:
+            load = self._subject.load(plan_of(setting, self._subject.pool))
+            load.start()
+        except (ConnectionError, KeyboardInterrupt) as error:
+            return self._not_begun(setting, error)
         if self._listener:
             self._listener.begin(setting)
         windows, server, stopped = self._follow(load, setting, until)
@@ -131,16 +137,19 @@ class Runner:
             measurement.server = replace(server, cpu_s=max(0.0, server.cpu_s - measurement.client_cpu_s))
         if self._listener:
             self._listener.end(measurement)
+        self._measured = True
         return measurement
 
-    def _start(self, load: Load) -> None:
+    def _not_begun(self, setting: Setting, error: ConnectionError | KeyboardInterrupt) -> Measurement:
         # Only here, so that reading results does not need gRPC.
         from pyserver.channel import UnreachableError
 
-        try:
-            load.start()
-        except ConnectionError as error:
-            raise UnreachableError(f"no server answers at {self._subject.name}: {error}") from None
+        gone = f"no server answers at {self._subject.name}: {error}" if isinstance(error, ConnectionError) else ""
+        if self._measured:
+            return not_begun(setting, self._subject.name, gone)
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        raise UnreachableError(gone) from None
 
     def _follow(self, load: Load, setting: Setting, until: Until | None) -> tuple[list[Window], ServerUse | None, bool]:
         """Until the run has ended. The windows, what the server used, whether it was interrupted."""

@@ -72,6 +72,8 @@ def _source(
 ) -> TensorSource:
     kind, colon, argument = text.partition(":")
     if kind not in GENERATORS:
+        if not Path(text).exists():
+            raise RequestError(f"--input {spec.name}={text}: expected a file, a folder, or {', '.join(GENERATORS)}")
         samples = read_samples(Path(text), spec, batches=model.batches(), scale=scale, layout=layout)
         return SamplesSource(spec, samples, text, batches=model.batches(), batch_size=batch_size)
     where = f"--input {spec.name}={text}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from pyserver_loadgen.protocols.contents import check_input
 from pyserver_loadgen.protocols.errors import RequestError
 from pyserver_loadgen.protocols.metadata import ModelMetadata
 from pyserver_loadgen.protocols.raw import read_bodies
+
+_LONGEST_TRACE_S = 30 * 86400.0
+_MOST_ELEMENTS = 2**28  # of one tensor that is made up: 1 GiB of FP32, and no message holds more than 2 GiB
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,9 @@ def _raw_pool(
 
 
 def _due_ns(entries: list[TraceEntry], options: RequestOptions) -> npt.NDArray[np.int64]:
+    last_s = entries[-1].time_s / options.trace_speed
+    if not last_s <= _LONGEST_TRACE_S:
+        raise RequestError(f"{options.trace}: its last request is due after {last_s:.3g} s, expected at most 30 days")
     times = np.array([entry.time_s for entry in entries]) * (1e9 / options.trace_speed)
     return np.rint(times).astype(np.int64)
 
@@ -204,6 +211,12 @@ class _Builder:
         if shape is None and source.sized:
             shape = self._plan.shape(name, index)
         place = next(place for place, spec in enumerate(self._model.inputs) if spec.name == name)
+        elements = math.prod(shape or ())
+        if elements > _MOST_ELEMENTS:
+            raise RequestError(
+                f"input {name!r} of shape {list(shape or ())} has {elements:.3g} elements: expected at most "
+                f"{_MOST_ELEMENTS:,}"
+            )
         rng = np.random.default_rng([self._options.seed, place, index])
         return source.tensor(Wanted(index, shape or (), self._plan.rows(name, index), rng))
 

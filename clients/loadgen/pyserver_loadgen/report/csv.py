@@ -1,4 +1,4 @@
-"""Writes figures as CSV: one line a measurement, or one line a window. Units are in the columns' names.
+"""Writes figures as CSV: one line a measurement, a window, or a ratio. Units are in the columns' names.
 
 A field that is not known is empty. Lines end with CR LF, as RFC 4180 says.
 """
@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyserver_loadgen.histogram import Histogram
-from pyserver_loadgen.measurement import PERCENTILES, Measurement, Report, Window
+from pyserver_loadgen.measurement import PERCENTILES, ComparisonPoint, ComparisonRow, Measurement, Report, Window
 
 _Field = str | int | float | bool | None
+_RATIOS = ("setting", "rounds", "measure", "unit", "a", "b", "ratio", "ratio_low", "ratio_high", "better")
 
 
 def write(report: Report, file: str | os.PathLike[str]) -> None:
@@ -27,11 +28,17 @@ def write_windows(report: Report, file: str | os.PathLike[str]) -> None:
     _write(file, [_window(m.label, number, w) for m in report.measurements for number, w in enumerate(m.windows, 1)])
 
 
-def _write(file: str | os.PathLike[str], lines: Sequence[Mapping[str, _Field]]) -> None:
+def write_ratios(report: Report, file: str | os.PathLike[str]) -> None:
+    """One line a ratio of the comparison; of a sweep, those of every setting. Raises OSError."""
+    compared = report.comparison
+    points = [] if compared is None else compared.points or [ComparisonPoint("", compared.rounds, compared.rows)]
+    _write(file, [_ratio(point, row) for point in points for row in point.rows], _RATIOS)
+
+
+def _write(file: str | os.PathLike[str], lines: Sequence[Mapping[str, _Field]], columns: Sequence[str] = ()) -> None:
     # The names stand there even where nothing was measured: who reads it expects them.
-    names = list(dict.fromkeys(name for line in lines for name in line)) or list(
-        _measurement(Measurement("", "", "", 0.0))
-    )
+    columns = columns or list(_measurement(Measurement("", "", "", 0.0)))
+    names = list(dict.fromkeys(name for line in lines for name in line)) or columns
     with Path(file).open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(names)
@@ -92,6 +99,11 @@ def _window(label: str, number: int, window: Window) -> dict[str, _Field]:
         "request_bytes": window.request_bytes,
         "response_bytes": window.response_bytes,
     }
+
+
+def _ratio(point: ComparisonPoint, row: ComparisonRow) -> dict[str, _Field]:
+    told = (point.setting, point.rounds, row.measure, row.unit, row.a, row.b, row.ratio, row.ratio_low, row.ratio_high)
+    return dict(zip(_RATIOS, (*told, row.better), strict=True))
 
 
 def _times(what: str, histogram: Histogram) -> dict[str, _Field]:

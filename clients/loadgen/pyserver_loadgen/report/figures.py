@@ -5,33 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from pyserver.errors import one_line
 from pyserver_loadgen.histogram import Histogram
-from pyserver_loadgen.measurement import Comparison, ComparisonRow, Measurement, Report, Slo
-from pyserver_loadgen.report.charts import Axis, Chart, Point, Ring, Rule, Series
+from pyserver_loadgen.measurement import Measurement, Report, Slo
+from pyserver_loadgen.report.charts import Axis, Chart, Point, Ring, Series
+from pyserver_loadgen.report.comparison_charts import comparison_charts, is_compared
 from pyserver_loadgen.report.grids import stage_name, stages_of
-from pyserver_loadgen.report.scales import (
-    CategoryScale,
-    LinearScale,
-    LogScale,
-    NinesScale,
-    around_one,
-    fitting,
-    linear_from_zero,
-)
-from pyserver_loadgen.report.summary import interval_text
+from pyserver_loadgen.report.latency_axes import latency_scale, limits
+from pyserver_loadgen.report.scales import CategoryScale, LinearScale, NinesScale, linear_from_zero
 from pyserver_loadgen.report.timeline import timelines
 from pyserver_loadgen.report.units import (
-    Unit,
     count_text,
     microseconds_text,
     percent_text,
     rate_text,
-    ratio_text,
     seconds_text,
     time_unit,
 )
@@ -46,8 +36,6 @@ _GRID = 800
 _LEGEND_LETTERS = 60
 _ROW_LETTERS = 36
 _LABEL_LETTERS = 28
-# A limit that is farther away than this from all values would only squeeze them together.
-_LIMIT_RATIO = 5.0
 
 
 @dataclass(frozen=True)
@@ -62,8 +50,8 @@ class Curve:
 def charts_of(report: Report) -> list[Chart]:
     """The report's charts, the most telling first. There are none where nothing was answered."""
     charts: list[Chart] = []
-    if report.comparison is not None and (ratios := _ratios(report.comparison)):
-        charts.append(ratios)
+    if report.comparison is not None:
+        charts += comparison_charts(report.comparison, report.slos)
     answered = [measurement for measurement in report.measurements if measurement.succeeded]
     if report.kind in ("sweep", "search") and len(answered) > 1:
         charts.append(_throughput_latency(report, answered))
@@ -76,20 +64,15 @@ def charts_of(report: Report) -> list[Chart]:
     return charts
 
 
-def is_compared(report: Report) -> bool:
-    """Whether the measurements are rounds of two sides, labelled "A 1", "B 1", …"""
-    sides = {measurement.label.split(" ")[0] for measurement in report.measurements}
-    return report.comparison is not None and sides == {"A", "B"}
-
-
 def curves_of(report: Report) -> list[Curve]:
-    """The latencies to be drawn, at most seven."""
+    """The latencies to be drawn, at most seven. Of a comparison over a sweep, those where the two answer most."""
     if report.comparison is not None and is_compared(report):
+        where = f", {report.comparison.busiest.setting}" if report.comparison.busiest is not None else ""
         sides = [
             Curve(
-                one_line(f"{side}: {name}", _LEGEND_LETTERS),
+                one_line(f"{side}{where}: {name}", _LEGEND_LETTERS),
                 f"s{number}",
-                Histogram.merged(m.latency for m in report.measurements if m.label.split(" ")[0] == side),
+                Histogram.merged(m.latency for m in report.measurements if _is_round(m.label, side, where)),
             )
             for number, (side, name) in enumerate((("A", report.comparison.a), ("B", report.comparison.b)))
         ]
@@ -99,6 +82,10 @@ def curves_of(report: Report) -> list[Curve]:
     shown = _spaced(answered, [measurement for measurement in special if measurement.succeeded], _CURVES)
     tones = ["s0"] if len(shown) == 1 else [f"r{round(i * 6 / (len(shown) - 1))}" for i in range(len(shown))]
     return [Curve(one_line(m.label, _LEGEND_LETTERS), tone, m.latency) for m, tone in zip(shown, tones, strict=True)]
+
+
+def _is_round(label: str, side: str, where: str) -> bool:
+    return label.split(" ")[0] == side and label.endswith(where)
 
 
 def _spaced(measurements: Sequence[Measurement], always: Sequence[Measurement], most: int) -> list[Measurement]:
@@ -115,7 +102,7 @@ def _spaced(measurements: Sequence[Measurement], always: Sequence[Measurement], 
 
 
 def _cdf(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
-    scale, unit = _latency_scale([c.latency.percentile(p) for c in curves for p in (0, 50, 100)], slos)
+    scale, unit = latency_scale([c.latency.percentile(p) for c in curves for p in (0, 50, 100)], slos)
     series = []
     for curve in curves:
         seconds, fractions = curve.latency.cdf()
@@ -132,12 +119,12 @@ def _cdf(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
         Axis(f"Latency ({unit.name})", scale),
         Axis("Requests answered (%)", LinearScale(0, 100)),
         series,
-        _limits("x", scale, slos),
+        limits("x", scale, slos),
     )
 
 
 def _percentiles(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
-    scale, unit = _latency_scale([c.latency.percentile(p) for c in curves for p in (0, 50, 100)], slos)
+    scale, unit = latency_scale([c.latency.percentile(p) for c in curves for p in (0, 50, 100)], slos)
     nines = min(6.0, max(2.0, max(math.log10(curve.latency.count) for curve in curves)))
     across = NinesScale(nines)
     series = []
@@ -156,7 +143,7 @@ def _percentiles(curves: Sequence[Curve], slos: Sequence[Slo]) -> Chart:
         Axis("Percentile of requests (logarithmic in what is above)", across),
         Axis(f"Latency ({unit.name})", scale),
         series,
-        _limits("y", scale, slos),
+        limits("y", scale, slos),
     )
 
 
@@ -164,7 +151,7 @@ def _throughput_latency(report: Report, answered: Sequence[Measurement]) -> Char
     # A search tries rates in any order; its curve goes by rate. A sweep's goes by its settings and may turn back.
     order = sorted(answered, key=lambda m: m.rate or m.throughput) if report.kind == "search" else list(answered)
     measures = [("p50", "s0", 50.0), ("p99", "s1", 99.0)]
-    scale, unit = _latency_scale([m.latency.percentile(p) for m in order for _, _, p in measures], report.slos)
+    scale, unit = latency_scale([m.latency.percentile(p) for m in order for _, _, p in measures], report.slos)
     series = [
         Series(
             name,
@@ -190,7 +177,7 @@ def _throughput_latency(report: Report, answered: Sequence[Measurement]) -> Char
         Axis("Throughput (answers/s)", linear_from_zero([m.throughput for m in order])),
         Axis(f"Latency ({unit.name})", scale),
         series,
-        _limits("y", scale, report.slos),
+        limits("y", scale, report.slos),
         list(_special_points(report)),
     )
 
@@ -203,43 +190,6 @@ def _special_points(report: Report) -> Iterable[Ring]:
     for index, names in named.items():
         m = report.measurements[index]
         yield Ring(m.throughput, m.latency.percentile(99), f"{', '.join(names)}: {one_line(m.label, _LABEL_LETTERS)}")
-
-
-def _ratios(comparison: Comparison) -> Chart | None:
-    rows = [row for row in comparison.rows if math.isfinite(row.ratio) and row.ratio > 0]
-    if not rows:
-        return None
-    outcomes = (("a", "s0", "A is better"), ("b", "s1", "B is better"), ("no difference shown", "muted", ""))
-    series = []
-    for better, tone, name in outcomes:
-        points = [
-            Point(
-                row.ratio,
-                float(index),
-                "\n".join([row.measure, f"B / A {ratio_text(row.ratio)}", f"95 % interval {_interval(row)}"]),
-                low=row.ratio_low if math.isfinite(row.ratio_low) else None,
-                high=row.ratio_high if math.isfinite(row.ratio_high) else None,
-            )
-            for index, row in enumerate(rows)
-            if row.better == better
-        ]
-        if points:
-            series.append(Series(name or better, tone, points, "interval"))
-    ends = [end for row in rows for end in (row.ratio, row.ratio_low, row.ratio_high)]
-    return Chart(
-        "ratios",
-        "B in relation to A",
-        "Ratios with their 95 % intervals; an interval that holds 1 shows no difference.",
-        Axis("B / A (ratio)", around_one(ends)),
-        Axis("", CategoryScale([one_line(row.measure, _ROW_LETTERS) for row in rows]), grid=False),
-        series,
-        [Rule("x", 1.0, "")],
-        rows=len(rows),
-    )
-
-
-def _interval(row: ComparisonRow) -> str:
-    return interval_text(row.ratio_low, row.ratio_high)
 
 
 def _ledger(measurements: Sequence[Measurement]) -> Chart | None:
@@ -271,20 +221,6 @@ def _ledger(measurements: Sequence[Measurement]) -> Chart | None:
         ],
         rows=len(told),
     )
-
-
-def _latency_scale(seconds: Iterable[float], slos: Sequence[Slo]) -> tuple[LinearScale | LogScale, Unit]:
-    values = [value for value in seconds if value > 0]
-    low, high = min(values, default=1e-3), max(values, default=1e-3)
-    values += [slo.limit_s for slo in slos if low / _LIMIT_RATIO <= slo.limit_s <= high * _LIMIT_RATIO]
-    unit = time_unit(math.sqrt(low * high))
-    return fitting(values, unit), unit
-
-
-def _limits(axis: Literal["x", "y"], scale: LinearScale | LogScale, slos: Sequence[Slo]) -> list[Rule]:
-    """The limits that lie on the scale."""
-    shown = [slo for slo in slos if scale.low <= slo.limit_s <= scale.high]
-    return [Rule(axis, slo.limit_s, one_line(slo.text, _LABEL_LETTERS), "bad") for slo in shown]
 
 
 def _thinned(points: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[Point]:

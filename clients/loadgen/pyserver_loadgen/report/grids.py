@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyserver.errors import one_line
-from pyserver_loadgen.measurement import PERCENTILES, Comparison, Ledger, Measurement, Report, ServerUse
+from pyserver_loadgen.measurement import PERCENTILES, Comparison, ComparisonRow, Ledger, Measurement, Report, ServerUse
 from pyserver_loadgen.report.summary import Tone, better_text, interval_text, share_text
 from pyserver_loadgen.report.units import (
     NONE,
@@ -68,7 +68,7 @@ def grids_of(report: Report) -> list[Grid]:
     found = [_latencies(report), _requests(measurements), _server(measurements), _ledger(measurements)]
     found.append(_errors(measurements))
     if report.comparison is not None:
-        found.append(_comparison(report.comparison))
+        found += [_comparison(report.comparison), _comparison_of_sweep(report.comparison)]
     found.append(_verdicts(report))
     return [_cleaned(grid) for grid in found if grid.rows]
 
@@ -181,10 +181,24 @@ def _comparison(comparison: Comparison) -> Grid:
     columns = ["Measure", "A", "B", "B / A", "95 % interval", "Outcome"]
     grid = Grid(f"A: {comparison.a}; B: {comparison.b}", columns, texts=frozenset({0, 5}), answer=True)
     for row in comparison.rows:
-        texts = [row.measure, _valued(row.a, row.unit), _valued(row.b, row.unit), ratio_text(row.ratio)]
-        texts += [interval_text(row.ratio_low, row.ratio_high), better_text(row)]
-        grid.rows.append([Cell(text) for text in texts])
+        grid.rows.append([Cell(text) for text in (row.measure, *_compared(row))])
     return grid
+
+
+def _comparison_of_sweep(comparison: Comparison) -> Grid:
+    """Measure after measure, so that one sees how its ratio goes with the load."""
+    columns = ["Setting", "Measure", "A", "B", "B / A", "95 % interval", "Outcome"]
+    grid = Grid(f"A: {comparison.a}; B: {comparison.b}", columns, texts=frozenset({0, 1, 6}), answer=True)
+    for measure in dict.fromkeys(row.measure for point in comparison.points for row in point.rows):
+        for point in comparison.points:
+            if (row := point.row(measure)) is not None:
+                grid.rows.append([Cell(text) for text in (point.setting, measure, *_compared(row))])
+    return grid
+
+
+def _compared(row: ComparisonRow) -> list[str]:
+    texts = [_valued(row.a, row.unit), _valued(row.b, row.unit), ratio_text(row.ratio)]
+    return [*texts, interval_text(row.ratio_low, row.ratio_high), better_text(row)]
 
 
 def _valued(value: float, unit: str) -> str:

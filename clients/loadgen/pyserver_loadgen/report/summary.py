@@ -13,6 +13,7 @@ from pyserver_loadgen.report.units import NONE, count_text, digits, percent_text
 Tone = Literal["", "good", "bad"]
 # A send lag of such a share of the latency is told.
 _LATE = 0.25
+_FAR = 1000.0  # charts of ratios end there, too
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,14 @@ def _of_headline(report: Report) -> Iterator[Figure]:
 
 
 def _ratios(report: Report) -> Iterator[Figure]:
-    rows = report.comparison.rows if report.comparison else []
-    for row in rows:
+    if report.comparison is None:
+        return
+    # Of a sweep, where the two can do most.
+    busiest = report.comparison.busiest
+    where = f", {busiest.setting}" if busiest is not None else ""
+    for row in busiest.rows if busiest is not None else report.comparison.rows:
         if row.measure in ("throughput", "p50 latency", "p99 latency"):
-            yield Figure(f"{row.measure.capitalize()}, B / A", ratio_text(row.ratio), _sure(row))
+            yield Figure(f"{row.measure.capitalize()}, B / A{where}", ratio_text(row.ratio), _sure(row))
 
 
 def _sure(row: ComparisonRow) -> str:
@@ -109,8 +114,11 @@ def better_text(row: ComparisonRow) -> str:
 
 
 def interval_text(low: float, high: float) -> str:
-    """`1.20 to 1.30`."""
-    return f"{digits(low)} to {digits(high)}" if math.isfinite(low) and math.isfinite(high) else NONE
+    """`1.20 to 1.30`. Ends beyond a factor of a thousand only say that too little was measured."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NONE
+    begin = digits(low) if low >= 1 / _FAR else f"below {digits(1 / _FAR)}"
+    return f"{begin} to {digits(high)}" if high <= _FAR else f"{begin} to above {digits(_FAR)}"
 
 
 def notes_of(report: Report) -> list[str]:
@@ -118,7 +126,9 @@ def notes_of(report: Report) -> list[str]:
     notes = list(report.notes)
     for measured in report.measurements:
         told = list(measured.notes)
-        if measured.stopped:
+        if measured.unreachable:
+            told.append(measured.unreachable)
+        elif measured.stopped:
             told.append("stopped before its end")
         if measured.stable is False:
             told.append("unstable: its windows do not agree")

@@ -9,6 +9,7 @@ import numpy as np
 from pyserver_loadgen.histogram import Histogram
 from pyserver_loadgen.measurement import (
     Comparison,
+    ComparisonPoint,
     ComparisonRow,
     Ledger,
     Measurement,
@@ -178,4 +179,35 @@ def compared() -> Report:
         dict(MODEL),
         measurements,
         comparison=Comparison("127.0.0.1:8001, Predict", "127.0.0.1:9001, OIP", 3, rows),
+    )
+
+
+def compared_sweep() -> Report:
+    """B falls behind as the load grows."""
+    measurements = []
+    points = []
+    for step, (concurrency, ratio) in enumerate(((1, 1.02), (8, 0.9), (64, 0.7))):
+        setting, throughput = f"{concurrency} in flight", 400.0 * concurrency / (1 + concurrency / 16)
+        for number in (1, 2):
+            for place, (side, factor) in enumerate((("A", 1.0), ("B", ratio))):
+                mean_ms = 1000 * concurrency / (throughput * factor)
+                label, seed = f"{side} {number}, {setting}", 100 * step + 10 * place + number
+                target = "127.0.0.1:8001, Predict" if side == "A" else "127.0.0.1:9001, OIP"
+                measurements.append(
+                    measurement(label, throughput * factor, mean_ms, seconds=3, seed=seed, target=target)
+                )
+        better = "no difference shown" if ratio > 1 else "a"
+        low, high = ratio * 0.97, ratio * 1.03
+        rows = [ComparisonRow("throughput", "answers/s", throughput, throughput * ratio, ratio, low, high, better)]
+        for name, times in (("p50 latency", 0.9), ("p99 latency", 2.2)):
+            a = times * concurrency / throughput
+            rows.append(ComparisonRow(name, "s", a, a / ratio, 1 / ratio, 1 / high, 1 / low, better))
+        points.append(ComparisonPoint(setting, 2, rows))
+    return Report(
+        ["pyserver", "bench", "minilm", "--concurrency", "1:64:x8", "--against", "127.0.0.1:9001", "--rounds", "2"],
+        "compare",
+        dict(ENVIRONMENT),
+        dict(MODEL),
+        measurements,
+        comparison=Comparison("127.0.0.1:8001, Predict", "127.0.0.1:9001, OIP", 2, [], points=points),
     )

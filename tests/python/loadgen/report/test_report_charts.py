@@ -15,7 +15,12 @@ from pyserver_loadgen.report.palette import DARK, DARK_PAPER, LIGHT, PAPER
 from pyserver_loadgen.report.scales import LinearScale
 from pyserver_loadgen.report.svg import svg
 
-REPORTS = [sample_reports.single(), sample_reports.sweep(), sample_reports.compared()]
+REPORTS = [
+    sample_reports.single(),
+    sample_reports.sweep(),
+    sample_reports.compared(),
+    sample_reports.compared_sweep(),
+]
 
 
 def named(report: Report) -> dict[str, Chart]:
@@ -33,10 +38,12 @@ def marks(laid: Layout, kind: type, tone: str) -> list:
 
 def test_every_kind_of_report_has_its_charts() -> None:
     always = ["latency-cdf", "latency-percentiles", "timeline-throughput", "timeline-latency"]
-    single, sweep, compared = REPORTS
+    single, sweep, compared, compared_sweep = REPORTS
     assert list(named(single)) == [*always, "timeline-errors", "ledger"]
     assert list(named(sweep)) == ["throughput-latency", *always, "ledger"]
     assert list(named(compared)) == ["ratios", *always, "ledger"]
+    ratios = ["ratios-throughput", "ratios-p50", "ratios-p99"]
+    assert list(named(compared_sweep)) == ["throughput-latency", *ratios, *always, "ledger"]
 
 
 def test_points_lie_where_their_values_are() -> None:
@@ -184,6 +191,28 @@ def test_the_rounds_of_a_comparison_are_one_curve_a_side() -> None:
     assert a.name == "A: 127.0.0.1:8001, Predict"
     assert a.latency.count == sum(m.succeeded for m in report.measurements if m.label.startswith("A"))
     assert b.latency.count == sum(m.succeeded for m in report.measurements if m.label.startswith("B"))
+
+
+def test_a_comparison_over_a_sweep_has_both_curves_and_ratios_by_setting() -> None:
+    report = sample_reports.compared_sweep()
+    charts = named(report)
+    curves = charts["throughput-latency"].series
+    assert [series.name for series in curves] == ["A p50", "A p99", "B p50", "B p99"]
+    assert [point.label for point in curves[1].points] == ["1 in flight", "8 in flight", "64 in flight"]
+    assert {"ratios-throughput", "ratios-p50", "ratios-p99"} <= set(charts)
+    shown = {point.y: point.x for series in charts["ratios-throughput"].series for point in series.points}
+    assert shown == {0: 1.02, 1: 0.9, 2: 0.7}
+
+
+def test_of_a_comparison_over_a_sweep_the_distribution_is_where_the_two_answer_most() -> None:
+    report = sample_reports.compared_sweep()
+    a, b = curves_of(report)
+    assert (a.name, b.name) == (
+        "A, 64 in flight: 127.0.0.1:8001, Predict",
+        "B, 64 in flight: 127.0.0.1:9001, OIP",
+    )
+    there = [m for m in report.measurements if m.label in ("A 1, 64 in flight", "A 2, 64 in flight")]
+    assert a.latency.count == sum(m.succeeded for m in there)
 
 
 def test_a_long_sweep_shows_seven_curves_among_them_the_knee() -> None:

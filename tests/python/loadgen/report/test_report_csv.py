@@ -57,6 +57,18 @@ def test_a_line_a_window(tmp_path: Path) -> None:
     assert float(lines[4]["latency_p50_s"]) == pytest.approx(window.latency.percentile(50))
 
 
+def test_a_line_a_ratio(tmp_path: Path) -> None:
+    report_csv.write_ratios(sample_reports.compared_sweep(), tmp_path / "ratios.csv")
+    lines = lines_of(tmp_path / "ratios.csv")
+    assert [line["setting"] for line in lines] == [f"{n} in flight" for n in (1, 1, 1, 8, 8, 8, 64, 64, 64)]
+    assert (lines[0]["measure"], lines[0]["unit"], lines[0]["rounds"]) == ("throughput", "answers/s", "2")
+    last = lines[-3]
+    assert [float(last[name]) for name in ("ratio", "ratio_low", "ratio_high")] == pytest.approx([0.7, 0.679, 0.721])
+    assert last["better"] == "a"
+    report_csv.write_ratios(sample_reports.compared(), tmp_path / "ratios.csv")
+    assert [line["setting"] for line in lines_of(tmp_path / "ratios.csv")] == [""] * 6
+
+
 def test_separators_in_labels_stay_in_their_field(tmp_path: Path) -> None:
     hostile = 'a,"b"\r\nc;d'
     report = Report([], "single", {}, {}, [Measurement(hostile, "x", "y", 1.0)])

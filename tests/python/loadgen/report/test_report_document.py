@@ -130,7 +130,7 @@ def test_the_guide_describes_every_key() -> None:
     described = set(re.findall(r"`([a-zA-Z_0-9.]+)`", schema))
     data = frozenset({"environment", "model", "errors", "error_examples", "sums_us", "goodput_per_s"})
     written: set[str] = set()
-    for name in ("single", "sweep", "compared"):
+    for name in ("single", "sweep", "compared", "compared_sweep"):
         written |= set(keys_of(document.to_json(getattr(sample_reports, name)()), data))
     assert written - described == set()
     # And nothing that no document has. The table's first column holds the keys.

@@ -10,6 +10,7 @@ from rich.console import Console
 from pyserver_loadgen.histogram import Histogram
 from pyserver_loadgen.measurement import (
     Comparison,
+    ComparisonPoint,
     ComparisonRow,
     Ledger,
     Measurement,
@@ -76,7 +77,7 @@ MEASUREMENTS = st.builds(
 NUMBERS = st.floats(allow_nan=True, allow_infinity=False)
 ROWS = st.builds(
     ComparisonRow,
-    measure=TEXTS,
+    measure=TEXTS | st.sampled_from(["throughput", "p50 latency", "p99 latency"]),
     unit=st.sampled_from(["s", "answers/s", ""]),
     a=NUMBERS,
     b=NUMBERS,
@@ -84,6 +85,12 @@ ROWS = st.builds(
     ratio_low=NUMBERS,
     ratio_high=NUMBERS,
     better=st.sampled_from(["a", "b", "no difference shown"]),
+)
+
+
+POINTS = st.builds(ComparisonPoint, TEXTS, COUNTS, st.lists(ROWS, max_size=4))
+COMPARISONS = st.builds(
+    Comparison, TEXTS, TEXTS, COUNTS, st.lists(ROWS, max_size=4), points=st.lists(POINTS, max_size=3)
 )
 
 
@@ -102,7 +109,7 @@ def reports(draw: st.DrawFn) -> Report:
         slos=draw(
             st.lists(st.builds(Slo, st.sampled_from(["p99", "p99.9", "mean", "max"]), limits, TEXTS), max_size=2)
         ),
-        comparison=draw(st.none() | st.builds(Comparison, TEXTS, TEXTS, COUNTS, st.lists(ROWS, max_size=4))),
+        comparison=draw(st.none() | COMPARISONS),
         knee=draw(indexes),
         found=draw(indexes),
         notes=draw(st.lists(TEXTS, max_size=2)),

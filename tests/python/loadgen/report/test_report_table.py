@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pyserver_loadgen.measurement import Comparison, Ledger, Measurement, Report, Verdict
 from pyserver_loadgen.report.grids import Grid, grids_of
-from pyserver_loadgen.report.summary import figures_of, headline, notes_of, subtitle_of, title_of
+from pyserver_loadgen.report.summary import figures_of, headline, interval_text, notes_of, subtitle_of, title_of
 from pyserver_loadgen.report.table import render
 from pyserver_loadgen.report.units import seconds_text
 
@@ -97,6 +97,19 @@ def test_the_comparison_has_ratios_and_intervals() -> None:
     assert row_of(sample_reports.compared(), "A: ", 5)["95 % interval"] == "-"
 
 
+def test_a_comparison_over_a_sweep_has_a_ratio_for_every_setting() -> None:
+    grid = grid_of(sample_reports.compared_sweep(), "A: ")
+    told = [tuple(cell.text for cell in row) for row in grid.rows if row[1].text == "throughput"]
+    assert grid.columns == ["Setting", "Measure", "A", "B", "B / A", "95 % interval", "Outcome"]
+    assert (told[0][0], told[0][4], told[0][6]) == ("1 in flight", "1.02×", "no difference shown")  # noqa: RUF001
+    assert told[2][4:] == ("0.700×", "0.679 to 0.721", "A is better")  # noqa: RUF001
+    assert len(grid.rows) == 9
+
+
+def test_an_interval_that_is_beyond_all_sense_is_told_by_its_ends() -> None:
+    assert interval_text(7.9e-8, 14_127_173.0) == "below 0.00100 to above 1,000"
+
+
 def test_verdicts_come_last() -> None:
     text = printed(sample_reports.single())
     assert re.search(r"errors +none +40 UNAVAILABLE +missed\s*$", text)
@@ -114,7 +127,7 @@ def test_verdicts_that_are_alike_are_one_row() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
-@pytest.mark.parametrize("name", ["single", "sweep", "compared"])
+@pytest.mark.parametrize("name", ["single", "sweep", "compared", "compared_sweep"])
 def test_numbers_are_whole_on_terminals_of_every_width(name: str, width: int) -> None:
     report = getattr(sample_reports, name)()
     lines = printed(report, width).splitlines()

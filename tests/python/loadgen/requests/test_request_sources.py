@@ -169,7 +169,7 @@ def test_a_picture_is_smooth_with_grain_as_photographs_are() -> None:
         ("BYTES", "image:0x5", "0x5 is no size"),
         ("FP32", "image:5x5", "pictures of FP32 have the size of the input's shape"),
         ("BF16", "image", "pixels cannot be sent as that"),
-        ("FP32", "nowhere.npy", "nowhere.npy: no such file or folder"),
+        ("FP32", "nowhere.npy", "--input x=nowhere.npy: expected a file, a folder, or zeros"),
     ],
 )
 def test_what_cannot_be_made_is_refused(datatype: str, told: str, error: str) -> None:

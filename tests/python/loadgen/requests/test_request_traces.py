@@ -125,6 +125,21 @@ def test_what_the_model_does_not_take_is_refused(tmp_path: Path, entry: TraceEnt
         replay(tmp_path / "t", shapes=("x=1,1",))
 
 
+def test_a_tensor_that_no_message_holds_is_not_made_up(tmp_path: Path) -> None:
+    write_trace(tmp_path / "t", [TraceEntry(0.0, shapes={"x": (1_000_000_000, 4), "n": (1, 1)})])
+    with pytest.raises(
+        RequestError, match=r"input 'x' of shape \[1000000000, 4\] has 4e\+09 elements: expected at most"
+    ):
+        replay(tmp_path / "t")
+
+
+@pytest.mark.parametrize(("last_s", "speed"), [(1e300, 1.0), (1.0, 1e-300), (1e308, 1e-300)])
+def test_a_trace_that_takes_longer_than_a_month_is_refused(tmp_path: Path, last_s: float, speed: float) -> None:
+    write_trace(tmp_path / "t", [TraceEntry(0.0), TraceEntry(last_s)])
+    with pytest.raises(RequestError, match=r"its last request is due after .* s, expected at most 30 days"):
+        replay(tmp_path / "t", trace_speed=speed, shapes=("x=2",))
+
+
 def test_a_trace_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="No such file"):
         read_trace(tmp_path / "t")

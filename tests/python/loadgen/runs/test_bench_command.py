@@ -120,6 +120,25 @@ def test_two_servers_are_measured_in_turns(bench: Bench, server: ServerProcess, 
     assert report["comparison"]["rounds"] == 2
 
 
+def test_two_servers_are_measured_in_turns_at_every_setting_of_a_sweep(
+    bench: Bench, server: ServerProcess, tmp_path: Path
+) -> None:
+    files = ("--json", tmp_path / "report.json", "--ratios-csv", tmp_path / "ratios.csv")
+    both = ("--against", server.address, "--rounds", "2", "--concurrency", "1,4", *files)
+    done = bench("echo", *SHORT, *both)
+    assert done.returncode == 0, done.stderr
+    report = written(tmp_path / "report.json")
+    assert [measured["concurrency"] for measured in report["measurements"]] == [1] * 4 + [4] * 4
+    points = report["comparison"]["points"]
+    assert [(point["setting"], point["rounds"]) for point in points] == [("1 in flight", 2), ("4 in flight", 2)]
+    # Not of every row: in a run as short as this a process may seem to have used no CPU time.
+    throughputs = [row for point in points for row in point["rows"] if row["measure"] == "throughput"]
+    assert len(throughputs) == 2
+    assert all(row["ratio_low"] <= row["ratio"] <= row["ratio_high"] for row in throughputs)
+    with (tmp_path / "ratios.csv").open(encoding="utf-8", newline="") as opened:
+        assert {line["setting"] for line in csv.DictReader(opened)} == {"1 in flight", "4 in flight"}
+
+
 def test_a_saved_report_is_compared_with(bench: Bench, tmp_path: Path) -> None:
     saved = tmp_path / "saved.json"
     assert bench("echo", *SHORT, "--json", saved).returncode == 0
@@ -232,6 +251,14 @@ def test_a_unix_socket_is_an_address(models: Path, start_server: StartServer, tm
         (["echo", "--rate", "1", "--ramp", "1:2"], "two schedules"),
         (["echo", "--rate", "fast"], "--rate 'fast': expected a number"),
         (["echo", "--json", "/no/such/folder/report.json"], "there is no folder /no/such/folder"),
+        (["echo", "--json", "/tmp"], "--json /tmp: expected a file, got a folder"),
+        (["echo", "--method", "/a.B/C"], "--method /a.B/C: only --protocol raw has one, not predict"),
+        (["echo", "--tolerance", "0.1"], "--tolerance 0.1: of which answers? Give --expect too"),
+        (["echo", "--trace-speed", "2"], "--trace-speed 2: of which trace? Give --trace too"),
+        (["echo", "--layout", "nchw"], "--layout 'nchw': expected hwc or chw"),
+        (["echo", "--scale", "nan"], "--scale nan: expected a finite number"),
+        (["echo", "--input", "noise"], "--input IN=noise: expected a file, a folder, or "),
+        (["echo", "--ratios-csv", "ratios.csv"], "--ratios-csv: nothing is compared"),
         (["echo", "--protocol", "soap"], "protocol 'soap': expected predict, oip"),
         (["echo", "--tls-key", "key.pem"], "--tls-cert and --tls-key go together"),
         (["echo", "--input", "OUT=zeros"], "has no input 'OUT'"),
@@ -260,6 +287,34 @@ def test_a_server_that_is_not_there_is_told() -> None:
         done = command("echo", *SHORT, "--address", f"127.0.0.1:{free.getsockname()[1]}")
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
+
+
+def test_figures_are_printed_and_written_where_one_file_cannot_be(bench: Bench, tmp_path: Path) -> None:
+    done = bench("echo", *SHORT, "--csv", "/dev/full", "--json", tmp_path / "report.json")
+    assert done.returncode == 1
+    assert done.stderr.endswith("pyserver: --csv /dev/full: No space left on device\n")
+    assert "p99" in done.stdout
+    assert written(tmp_path / "report.json")["measurements"]
+
+
+def test_a_server_that_goes_away_in_a_sweep_leaves_a_report(
+    models: Path, start_server: StartServer, tmp_path: Path
+) -> None:
+    started = start_server(models)
+    line = [sys.executable, "-m", "pyserver", "bench", "echo", "--address", started.address, "--warmup", "0s"]
+    line += ["--duration", "1s", "--concurrency", "1:64:x2", "--json", str(tmp_path / "report.json")]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # the first begins
+        process.stderr.readline()  # and has ended
+        started.kill()
+        output, told = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "the report is of what was measured before" in told
+    assert "1 in flight" in output
+    report = written(tmp_path / "report.json")
+    assert report["measurements"][0]["results"]["answered"] > 0
+    assert "no server answers at" in report["measurements"][-1]["unreachable"]
 
 
 def test_ctrl_c_ends_with_a_report_of_what_there_is(server: ServerProcess, tmp_path: Path) -> None:

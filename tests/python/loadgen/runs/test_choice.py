@@ -54,6 +54,11 @@ def test_two_targets_are_a_comparison() -> None:
     assert choose(Wishes(rate="5", two_targets=True)).kind == "compare"
 
 
+def test_two_targets_are_compared_over_a_sweep_as_well() -> None:
+    choice = choose(Wishes(concurrency="1:4:x2", two_targets=True))
+    assert (choice.kind, list(choice.values)) == ("compare", [1, 2, 4])
+
+
 def test_scenarios_last_ten_minutes_unless_told_otherwise() -> None:
     assert choose(Wishes(scenario="offline")).setting.duration_s == 600
     assert choose(Wishes(scenario="single-stream", duration="5s")).setting.duration_s == 5
@@ -87,6 +92,14 @@ def test_a_trace_is_replayed_whole_or_as_long_as_said() -> None:
         ({"trace": True, "ramp": "1:2"}, "--ramp and --trace are two schedules"),
         ({"arrivals": "uniform"}, "--arrivals 'uniform': expected poisson, constant"),
         ({"concurrency": "1.5"}, "expected whole numbers"),
+        ({"concurrency": "99999999999"}, "--concurrency '99999999999': expected whole numbers of at most 1,000,000"),
+        ({"rate": "1e12"}, "open loop, Poisson 1,000,000,000,000/s: 1.1e.13 requests in 11 s, expected at most"),
+        ({"rate": "100,1e12"}, "1.1e.13 requests in 11 s, expected at most"),
+        ({"burst": "99999999999@1s"}, "requests in 11 s, expected at most 100,000,000"),
+        ({"burst": "5@1ns"}, "requests in 11 s, expected at most 100,000,000"),
+        ({"requests": 10**20}, "--requests 100000000000000000000: expected at most"),
+        ({"duration": "1000000h"}, "--duration '1000000h': expected at most 30 days"),
+        ({"warmup": "1e9h"}, "--warmup '1e9h': expected"),
         ({"duration": "0s"}, "--duration: expected more than 0"),
         ({"timeout": "0s"}, "--timeout: expected more than 0"),
         ({"duration": "soon"}, "--duration 'soon': expected a duration"),
@@ -101,7 +114,7 @@ def test_a_trace_is_replayed_whole_or_as_long_as_said() -> None:
         ({"scenario": "server", "slos": ["p99=1s"], "rate": "1,2"}, "expected one --rate"),
         ({"scenario": "offline", "stable": True}, "--stable does not go with it"),
         ({"scenario": "best"}, "--scenario 'best': expected single-stream, multi-stream, server, offline"),
-        ({"concurrency": "1,2", "two_targets": True}, "compares at one setting"),
+        ({"scenario": "offline", "two_targets": True}, "compares at one setting or sweep"),
         ({"slos": ["p99=1s"], "two_targets": True}, "compares at one setting"),
         ({"two_targets": True, "compare": True}, "two comparisons"),
         ({"concurrency": "1,2", "compare": True}, "--compare compares at one setting"),

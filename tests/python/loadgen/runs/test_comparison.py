@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from simulated import measurement, window
 
-from pyserver_loadgen.comparison import alternate, compare_rounds, compare_saved
+from pyserver_loadgen.comparison import alternate, alternate_over, compare_rounds, compare_saved, compare_sweep
 from pyserver_loadgen.measurement import Comparison, ComparisonRow, Measurement, ServerUse
 from pyserver_loadgen.run import Setting, Until
 from pyserver_loadgen.schedules import ClosedLoop
@@ -49,6 +49,47 @@ def test_two_targets_are_measured_in_turns() -> None:
     a, b, order = rounds(1000, 1000, 3)
     assert order == list("ABABAB")
     assert [measured.label for measured in a + b] == ["A 1", "A 2", "A 3", "B 1", "B 2", "B 3"]
+
+
+def test_over_a_sweep_two_targets_are_measured_in_turns_at_every_setting() -> None:
+    order: list[str] = []
+    runs = (Noisy(1000, order, "A", 1), Noisy(1500, order, "B", 2))
+    taken = alternate_over(runs, SETTING, [1, 8], lambda count: ClosedLoop(int(count)), 3)
+    assert order == list("ABABAB" * 2)
+    assert [measured.label for measured in taken[1].a] == [f"A {n}, 8 in flight" for n in (1, 2, 3)]
+    comparison = compare_sweep(taken)
+    assert [(point.setting, point.rounds) for point in comparison.points] == [("1 in flight", 3), ("8 in flight", 3)]
+    assert (comparison.rows, comparison.rounds) == ([], 3)
+    throughput = comparison.points[1].row("throughput")
+    assert throughput is not None
+    assert throughput.ratio_low < 1.5 < throughput.ratio_high
+    assert throughput.better == "b"
+
+
+def test_no_two_rounds_of_a_sweep_have_the_same_arrivals() -> None:
+    seeds: list[int] = []
+
+    def run(setting: Setting, until: Until | None = None) -> Measurement:  # noqa: ARG001
+        seeds.append(setting.seed)
+        return measurement(setting, [window(0, 1, [1e6])])
+
+    alternate_over((run, run), SETTING, [1, 2], lambda count: ClosedLoop(int(count)), 2)
+    assert seeds == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_a_sweep_that_was_stopped_compares_the_settings_that_were_measured() -> None:
+    asked = 0
+
+    def run(setting: Setting, until: Until | None = None) -> Measurement:  # noqa: ARG001
+        nonlocal asked
+        asked += 1
+        return replace(measurement(setting, [window(0, 1, [1e6] * 100)]), stopped=asked == 6)
+
+    taken = alternate_over((run, run), SETTING, [1, 2, 4], lambda count: ClosedLoop(int(count)), 2)
+    assert asked == 6
+    assert [(point.setting, point.rounds) for point in compare_sweep(taken).points] == [
+        ("1 in flight", 2),
+    ]
 
 
 def test_a_difference_is_shown_with_an_interval_around_it() -> None:

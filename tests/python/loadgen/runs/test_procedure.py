@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from simulated import SimulatedServer, measurement, window
@@ -12,6 +13,10 @@ from pyserver_loadgen.choice import Wishes, choose
 from pyserver_loadgen.goals import Goals
 from pyserver_loadgen.measurement import Measurement, Report, Verdict
 from pyserver_loadgen.procedure import Means, check_comparable, client_notes, compare_with, measure
+from pyserver_loadgen.report import document, html
+from pyserver_loadgen.report import table as report_table
+from pyserver_loadgen.report.summary import notes_of
+from pyserver_loadgen.results import not_begun
 from pyserver_loadgen.run import Run, Setting, Until
 
 
@@ -85,6 +90,60 @@ def test_a_comparison_keeps_both_and_their_ratios() -> None:
     assert report.comparison is not None
     throughput = report.comparison.rows[0]
     assert (throughput.ratio, throughput.better) == (pytest.approx(0.5), "a")
+
+
+def test_a_comparison_over_a_sweep_has_ratios_and_limits_of_each_side() -> None:
+    report = report_of(SimulatedServer(0.001), SimulatedServer(0.002), concurrency="1,4", slos=["p99=1.5ms"])
+    assert report.kind == "compare"
+    assert [m.label for m in report.measurements[:3]] == ["A 1, 1 in flight", "B 1, 1 in flight", "A 2, 1 in flight"]
+    assert len(report.measurements) == 12
+    assert report.comparison is not None
+    rows = [point.row("throughput") for point in report.comparison.points]
+    assert [(row.ratio, row.better) for row in rows if row is not None] == [(pytest.approx(0.5), "a")] * 2
+    assert verdict(report, "p99 latency, A").met
+    assert not verdict(report, "p99 latency, B").met
+    assert len([told for told in report.verdicts if told.goal.startswith("errors, ")]) == 12
+
+
+def test_the_best_of_a_sweep_is_found_by_its_value_and_not_by_its_text() -> None:
+    nowhere = report_of(SimulatedServer(0.004), concurrency="1,4", slos=["p99=1us"])
+    assert verdict(nowhere, "p99 latency").got == "nowhere; at best 4 ms"
+
+
+class GoneAfter:
+    """A server that answers so many runs, and then no connection."""
+
+    def __init__(self, runs: int) -> None:
+        self._left = runs
+        self._server = SimulatedServer(0.001)
+
+    def __call__(self, setting: Setting, until: Until | None = None) -> Measurement:
+        self._left -= 1
+        return self._server(setting, until) if self._left >= 0 else not_begun(setting, "simulated", "it is gone")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "measured"),
+    [
+        ({"concurrency": "1,2,4"}, 2),
+        ({"concurrency": "1,2,4", "stable": True}, 2),
+        ({"slos": ["p99=20ms"]}, 1),
+        ({"scenario": "offline"}, 0),
+        ({"scenario": "server", "slos": ["p99=20ms"]}, 1),
+    ],
+)
+def test_where_the_server_goes_away_the_report_is_of_what_was_measured_before(
+    wishes: dict[str, Any], measured: int
+) -> None:
+    stable = bool(wishes.pop("stable", False))
+    runs = measured if "concurrency" in wishes else measured + 1  # others have a first look, which is no measurement
+    report = report_of(GoneAfter(runs), stable=stable, duration="2s", **wishes)
+    assert [bool(m.unreachable) for m in report.measurements] == [False] * measured + [True]
+    assert not report.met
+    for one in (report_table.render(report), html.page(report)):
+        assert one
+    assert any("it is gone" in note for note in notes_of(report))
+    assert document.from_json(document.to_json(report)).measurements[-1].unreachable == "it is gone"
 
 
 def test_unstable_is_a_missed_goal() -> None:

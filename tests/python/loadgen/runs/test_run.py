@@ -187,6 +187,36 @@ def test_a_server_that_is_not_there_is_told_so() -> None:
         run(Recorded([], refuse="connection refused"), CLOSED)
 
 
+def runner_of(*loads: Any) -> Runner:
+    left = list(loads)
+
+    def load(plan: Mapping[str, Any]) -> Any:  # noqa: ARG001
+        return left.pop(0)
+
+    return Runner(Subject("server, Predict", load))
+
+
+def test_a_server_that_is_gone_at_a_later_run_does_not_cost_what_was_measured() -> None:
+    twice = runner_of(Recorded([told_window(0, [1])]), Recorded([], refuse="connection refused"))
+    first, second = twice(CLOSED), twice(CLOSED)
+    assert (first.succeeded, first.unreachable) == (1, "")
+    assert second.unreachable == "no server answers at server, Predict: connection refused"
+    assert (second.stopped, second.sent, second.label) == (True, 0, "2 in flight")
+
+
+def test_ctrl_c_between_two_runs_does_not_cost_what_was_measured() -> None:
+    class Interrupted(Recorded):
+        def start(self) -> None:
+            raise KeyboardInterrupt
+
+    twice = runner_of(Recorded([told_window(0, [1])]), Interrupted([]))
+    twice(CLOSED)
+    second = twice(CLOSED)
+    assert (second.stopped, second.unreachable, second.sent) == (True, "", 0)
+    with pytest.raises(KeyboardInterrupt):
+        runner_of(Interrupted([]))(CLOSED)
+
+
 def test_a_listener_hears_of_everything() -> None:
     heard: list[str] = []
 
