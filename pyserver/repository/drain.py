@@ -37,9 +37,16 @@ class Drainer:
 
         return self._start(run)
 
-    def drain_at_end(self, runtime: _core.ModelRuntime, patience_s: float) -> None:
+    def drain_at_end(self, runtime: _core.ModelRuntime, patience_s: float, done: Callable[[], None]) -> None:
         """As drain(), without a limit on how many at the same time."""
-        self._start(lambda: self._stop(runtime, patience_s))
+
+        def run() -> None:
+            try:
+                self._stop(runtime, patience_s)
+            finally:
+                done()
+
+        self._start(run)
 
     def wait(self, deadline: float) -> bool:
         """Waits for all that was begun, until time.monotonic() reaches `deadline`. True if nothing was cut off."""

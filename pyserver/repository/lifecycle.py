@@ -6,6 +6,7 @@ what is known of them is in `records.py`, under its own short lock, so snapshot(
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -19,7 +20,7 @@ from pyserver.errors import ModelLoadError, NotFoundError, RepositoryError
 from pyserver.repository.drain import Drainer
 from pyserver.repository.follow import STOPPING, Follower
 from pyserver.repository.layout import ModelOnDisk, Scan, VersionOnDisk, scan
-from pyserver.repository.records import ModelRecords
+from pyserver.repository.records import ModelRecords, VersionRecord
 from pyserver.repository.state import ModelState, ModelVersionState
 from pyserver.repository.watcher import Watcher
 
@@ -194,4 +195,9 @@ class ModelRepository:
                 record.state, record.reason = ModelVersionState.UNAVAILABLE, STOPPING
         for record in serving:
             if record.runtime is not None:
-                self._drainer.drain_at_end(record.runtime, max(0.0, deadline - time.monotonic()))
+                patience_s = max(0.0, deadline - time.monotonic())
+                self._drainer.drain_at_end(record.runtime, patience_s, functools.partial(self._ended, name, record))
+
+    def _ended(self, name: str, record: VersionRecord) -> None:
+        with self._records.change(name):
+            record.runtime = None

@@ -4,6 +4,7 @@ import logging
 import shutil
 import struct
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -301,6 +302,16 @@ def test_stopping_answers_what_runs_and_refuses_the_rest(tmp_path: Path) -> None
     assert not serving.repository.ready()
     with pytest.raises(ModelLoadError, match="the server is stopping"):
         serving.repository.load("m")
+
+
+def test_stopping_lets_go_of_the_engines(tmp_path: Path) -> None:
+    add_identity(tmp_path, "m", 1)
+    serving = Serving(tmp_path)
+    serving.repository.start()
+    runtime = weakref.ref(serving.model("m").versions[0].runtime)
+    assert runtime() is not None
+    assert serving.repository.stop(PATIENCE_S)
+    assert runtime() is None
 
 
 def test_stopping_without_patience_tells_that_requests_were_cut_off(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import gpu_double
 import grpc
 import pytest
-from server_process import RepositoryBuilder, ServerProcess
+from server_process import SERVER_PYTHON, RepositoryBuilder, ServerProcess
 
 from pyserver.open_inference import open_inference_pb2 as pb
 from pyserver.open_inference import open_inference_pb2_grpc
@@ -28,7 +27,8 @@ class CudaClient:
     def __init__(self) -> None:
         library = str(gpu_double.folder() / "libcuda.so.1")
         self._process = subprocess.Popen(
-            [sys.executable, str(CLIENT), library, CONTENTS.hex()],
+            # A double that a sanitizer looks at needs a Python that has the sanitizer.
+            [SERVER_PYTHON, str(CLIENT), library, CONTENTS.hex()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
