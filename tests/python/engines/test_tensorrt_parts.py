@@ -159,41 +159,35 @@ def test_plans_come_before_onnx_and_model_before_others(tmp_path: Path) -> None:
 
 def test_the_cache_keeps_what_was_built_for_exactly_this(tmp_path: Path) -> None:
     cache = PlanCache(tmp_path)
-    built = iter([b"first", b"second", b"third"])
-    assert cache.plan({"gpu": "a"}, lambda: next(built)) == b"first"
-    assert cache.plan({"gpu": "a"}, lambda: next(built)) == b"first"
-    assert cache.plan({"gpu": "b"}, lambda: next(built)) == b"second"
-    cache.forget({"gpu": "a"})
-    assert cache.plan({"gpu": "a"}, lambda: next(built)) == b"third"
+    assert cache.find({"gpu": "a"}) is None
+    cache.keep({"gpu": "a"}, b"first")
+    assert cache.find({"gpu": "a"}) == b"first"
+    assert cache.find({"gpu": "b"}) is None
+    cache.keep({"gpu": "a"}, b"second")
+    assert PlanCache(tmp_path).find({"gpu": "a"}) == b"second"
     assert not list(tmp_path.rglob(".*")), "nothing half-written stays"
 
 
 @pytest.mark.parametrize("file", [PLAN, DESCRIPTION])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff\xfe", None])
-def test_a_damaged_entry_is_built_again(tmp_path: Path, file: str, content: bytes | None) -> None:
+def test_a_damaged_entry_is_none_and_is_replaced(tmp_path: Path, file: str, content: bytes | None) -> None:
     cache = PlanCache(tmp_path)
-    cache.plan({}, lambda: b"plan")
+    cache.keep({}, b"plan")
     (entry,) = (tmp_path / "tensorrt").iterdir()
     if content is None:
         (entry / file).unlink()
     else:
         (entry / file).write_bytes(content)
-    assert cache.plan({}, lambda: b"built again") == b"built again"
-    assert cache.plan({}, lambda: b"not needed") == b"built again"
+    assert cache.find({}) is None
+    cache.keep({}, b"built again")
+    assert cache.find({}) == b"built again"
 
 
-def test_a_build_that_fails_leaves_no_entry(tmp_path: Path) -> None:
-    def fail() -> bytes:
-        raise ModelLoadError("no")
-
-    with pytest.raises(ModelLoadError):
-        PlanCache(tmp_path).plan({}, fail)
-    assert PlanCache(tmp_path).plan({}, lambda: b"plan") == b"plan"
-
-
-def test_a_plan_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path) -> None:
+def test_what_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "tensorrt").write_text("in the way")
-    assert PlanCache(tmp_path).plan({}, lambda: b"plan") == b"plan"
+    cache = PlanCache(tmp_path)
+    cache.keep({}, b"plan")
+    assert cache.find({}) is None
 
 
 def test_the_digest_tells_files_and_their_borders_apart(tmp_path: Path) -> None:
