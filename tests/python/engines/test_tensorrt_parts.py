@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,16 @@ def test_what_is_cut_off_anywhere_is_an_error_and_nothing_worse(tmp_path: Path) 
         except ModelLoadError:
             refused += 1
     assert refused > len(whole) * 0.9, "only between two fields a message may end"
+
+
+def test_what_is_damaged_anywhere_is_an_error_or_harmless(tmp_path: Path) -> None:
+    whole = weighted_model(tmp_path / "model.onnx", "w").read_bytes()
+    (tmp_path / "w").write_bytes(bytes(32))
+    damaged = tmp_path / "damaged.onnx"
+    for at in range(len(whole)):
+        damaged.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with suppress(ModelLoadError):
+            files_of(damaged)
 
 
 def test_plans_come_before_onnx_and_model_before_others(tmp_path: Path) -> None:
