@@ -71,6 +71,14 @@ build_all() {
   step "Building the C++ tests of CUDA" gpu-cpp-tests build_cpp_tests
 }
 
+# What was built stands for libcuda.so.1 and libnvrtc.so, and what is in tests/gpu/double for PyTorch's side of it.
+use_double() {
+  local tests=$build/core/tests/cpp
+  [ -e "$tests/fake_cuda/libcuda.so.1" ] || fail "$tests has no double of the driver: build it first"
+  export LD_LIBRARY_PATH=$tests/fake_cuda:$tests/fake_nvrtc:${LD_LIBRARY_PATH:-}
+  export PYTHONPATH=$root/tests/gpu/double:$PYTHONPATH
+}
+
 run_tests() {
   local failures=0 flags=()
   if [ -n "$double" ]; then flags+=(--double); fi
@@ -97,18 +105,13 @@ trap keep_results EXIT
 
 # Not the checkout in the current folder: what was built.
 export PYTHONSAFEPATH=1 PYTHONPATH=$site PYTHONUNBUFFERED=1 TESTED_SERVER_PYTHON=$python
-# The double's folders in the build tree: libcuda.so.1 and libnvrtc.so.
-if [ -n "$double" ]; then
-  doubles=$(find "$build/core/tests" -name 'libcuda.so.1' -o -name 'libnvrtc.so*' 2>/dev/null | xargs -rn 1 dirname | sort -u | paste -sd :)
-  export LD_LIBRARY_PATH=$doubles:${LD_LIBRARY_PATH:-} PYTHONPATH=$root/tests/gpu/double:$PYTHONPATH
-fi
 
 failures=0
 for one in $steps; do
   case $one in
     build) build_all ;;
-    test) run_tests || failures=1 ;;
-    bench) run_benchmarks || failures=1 ;;
+    test) (if [ -n "$double" ]; then use_double; fi && run_tests) || failures=1 ;;
+    bench) (if [ -n "$double" ]; then use_double; fi && run_benchmarks) || failures=1 ;;
   esac
 done
 if [ "$failures" = 0 ]; then say "Done."; else fail "Something failed: see above, and build/gpu-*.log."; fi

@@ -7,6 +7,7 @@
 #include "python/core.h"
 #include "python/cuda_device.h"
 #include "python/device_chain.h"
+#include "python/exit_gate.h"
 #include "python/python_calls.h"
 
 namespace py = pybind11;
@@ -29,6 +30,7 @@ struct LaneView {
 // pyserver._core.CudaGraphEngineBuilder: until it is spent.
 struct BuilderHolder {
   CudaGraphBuilder builder;
+  std::shared_ptr<const ExitGate> gate;  // of the functions that lanes call
 
   CudaGraphBuilder& get() {
     if (!builder.usable()) throw py::value_error("this builder has built its engine already");
@@ -60,9 +62,11 @@ std::unique_ptr<BuilderHolder> make_builder(Core& core, const DeviceHolder& devi
   options.instances = instances;
   options.lanes = lanes;
   options.strict_graphs = strict_graphs;
+  auto gate = std::make_shared<const ExitGate>();
   const py::gil_scoped_release release;
   return std::make_unique<BuilderHolder>(
-      BuilderHolder{value_or_throw(CudaGraphBuilder::create({device.device, core.pool, &core.allocator}, options))});
+      BuilderHolder{value_or_throw(CudaGraphBuilder::create({device.device, core.pool, &core.allocator}, options)),
+                    std::move(gate)});
 }
 
 std::vector<LaneView> lanes_of(BuilderHolder& holder) {
@@ -109,9 +113,11 @@ void adopt(BuilderHolder& holder, const LaneView& lane, std::int64_t rows, std::
                                      to_shapes(output_shapes), kept(owner)));
 }
 
-Result<ShapesByName> call_uncaptured(const py::object& enqueue, const std::vector<TensorSpec>& inputs,
-                                     std::int64_t rows, const GraphModel::Shapes& shapes) {
-  const py::gil_scoped_acquire gil;
+Result<ShapesByName> call_uncaptured(const ExitGate& gate, const py::object& enqueue,
+                                     const std::vector<TensorSpec>& inputs, std::int64_t rows,
+                                     const GraphModel::Shapes& shapes) {
+  const GilEntry python(gate);
+  if (!python) return unavailable("Python has ended");
   try {
     py::dict by_name;
     for (std::size_t input = 0; input < inputs.size(); ++input) {
@@ -122,16 +128,16 @@ Result<ShapesByName> call_uncaptured(const py::object& enqueue, const std::vecto
     return status_of(error);
   } catch (const py::cast_error&) {
     return internal_error("expected a mapping from outputs to their shapes, and the model's function gave none");
-  } catch (const py::builtin_exception& error) {
+  } catch (const std::exception& error) {
     return internal_error(error.what());
   }
 }
 
 void run_uncaptured(BuilderHolder& holder, const LaneView& lane, const py::function& enqueue) {
   CudaGraphBuilder& builder = holder.get();
-  auto call = [function = kept(enqueue), inputs = builder.model_signature().inputs](std::int64_t rows,
-                                                                                    const GraphModel::Shapes& shapes) {
-    return call_uncaptured(*function, inputs, rows, shapes);
+  auto call = [gate = holder.gate, function = kept(enqueue), inputs = builder.model_signature().inputs](
+                  std::int64_t rows, const GraphModel::Shapes& shapes) {
+    return call_uncaptured(*gate, *function, inputs, rows, shapes);
   };
   throw_unless_ok(builder.run_uncaptured(lane.number, std::move(call)));
 }

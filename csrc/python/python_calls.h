@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "python/bindings.h"
@@ -16,7 +17,11 @@ inline std::shared_ptr<const pybind11::object> kept(pybind11::object object) {
           }};
 }
 
-// What `error` says, as a status: that of a StatusError, and "ValueError: text" of any other. Called with the GIL.
+// "Type: message" on one line, and the type alone of an exception that cannot say what it is. Called with the GIL.
+std::string sentence_of(const pybind11::object& exception);
+
+// What `error` says, as a status: that of a StatusError, and INTERNAL with the sentence of any other. Throws nothing:
+// what is asked for its text is anybody's code. Called with the GIL.
 Status status_of(const pybind11::error_already_set& error);
 
 }  // namespace pyserver

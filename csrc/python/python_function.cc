@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "python/python_calls.h"
 #include "python/tensor_arrays.h"
 
 namespace py = pybind11;
@@ -30,19 +31,7 @@ void log_traceback(const std::string& sentence, const py::error_already_set& fai
   }
 }
 
-// `Type: message` on one line.
-std::string sentence_of(const py::object& exception) {
-  const std::string type = py::str(py::type::of(exception).attr("__name__"));
-  try {
-    const std::string message = py::str(exception);
-    const py::object one_line = py::module_::import("pyserver.errors").attr("one_line");
-    return py::str(one_line(message.empty() ? type : concat(type, ": ", message)));
-  } catch (py::error_already_set&) {
-    return type;  // an exception that cannot even say what it is
-  }
-}
-
-Status status_of(const py::error_already_set& error) {
+Status told_in_the_log(const py::error_already_set& error) {
   const std::string sentence = sentence_of(error.value());
   log_traceback(sentence, error);
   return error.matches(PyExc_MemoryError) ? resource_exhausted(sentence) : internal_error(sentence);
@@ -76,7 +65,7 @@ Status PythonFunction::execute(std::span<const TensorView> inputs, std::vector<T
   try {
     status = call(inputs, arrays, outputs);
   } catch (const py::error_already_set& error) {
-    status = status_of(error);
+    status = told_in_the_log(error);
   } catch (const std::bad_alloc&) {
     status = resource_exhausted("there is no memory for this batch");
   } catch (const std::exception& exception) {

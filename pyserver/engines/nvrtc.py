@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pyserver import _core
 
-_LIBRARY = "libnvrtc.so.1[23]"
+_MAJORS = (13, 12)
 
 
-def open_compiler(cache_folder: Path | None) -> _core.KernelCompiler:
-    """The compiler that the machine's loader finds, or else that of a wheel.
+def open_compiler(cache_folder: Path | None, driver_version: int) -> _core.KernelCompiler:
+    """The first of libraries() that there is; `driver_version` is the driver's, such as 13000.
 
     Raises StatusError (UNAVAILABLE) with what to install.
     """
     folder = str(cache_folder / "kernels") if cache_folder is not None else ""
-    try:
-        return _core.KernelCompiler(folder)
-    except _core.StatusError:
-        wheels = find_nvrtc()
-        if not wheels:
-            raise
-    return _core.KernelCompiler(folder, wheels)
+    for library in libraries(driver_version // 1000):
+        with suppress(_core.StatusError):
+            return _core.KernelCompiler(folder, library)
+    return _core.KernelCompiler(folder)  # which says what is missing
 
 
-def find_nvrtc() -> str:
-    """The newest library of the wheels; empty where there is none."""
-    found = sorted(_libraries(), key=lambda path: path.name)
-    return str(found[-1]) if found else ""
+def libraries(driver_major: int) -> list[str]:
+    """What to try, the best first: the newest that is not newer than the driver, which may not read what that makes.
+
+    Of each version, the one that the machine's loader finds, and then that of a wheel.
+    """
+    wheels = list(_of_wheels())
+    ordered: list[str] = []
+    for major in sorted(_MAJORS, key=lambda major: (major > driver_major, -major)):
+        name = f"libnvrtc.so.{major}"
+        ordered += [name, *(str(path) for path in wheels if path.name == name)]
+    return ordered
 
 
-def _libraries() -> Iterator[Path]:
+def _of_wheels() -> Iterator[Path]:
     """In the namespace package that NVIDIA's wheels share: nvidia/cu13/lib, and nvidia/cuda_nvrtc/lib of CUDA 12."""
     spec = importlib.util.find_spec("nvidia")
     for folder in spec.submodule_search_locations or () if spec is not None else ():
-        yield from Path(folder).glob(f"*/lib/{_LIBRARY}")
+        yield from Path(folder).glob("*/lib/libnvrtc.so.*")

@@ -31,7 +31,6 @@ _DATATYPES = {
     "float16": "FP16", "bfloat16": "BF16", "float": "FP32", "double": "FP64", "string": "BYTES",
 }  # fmt: skip
 _ONNX_BFLOAT16 = 16  # TensorProto.BFLOAT16: NumPy has no name for it
-_UNUSED = 3  # references to an array: of the list, of the loop over it, and of sys.getrefcount() itself
 _ONLY_FATAL = 4  # what fails is an exception, and told by that
 _LEVELS = {
     "disabled": "ORT_DISABLE_ALL", "basic": "ORT_ENABLE_BASIC", "extended": "ORT_ENABLE_EXTENDED",
@@ -72,6 +71,17 @@ class _OnnxRuntimeLoader:
 
 
 LOADER = _OnnxRuntimeLoader()
+
+
+def _references_of_nobody() -> int:
+    """What sys.getrefcount() says in a loop over a list, of an array that nobody else has: it depends on the Python.
+
+    Until 3.13, that of the list, of the loop, and of the function's own argument; 3.14 leaves out the last.
+    """
+    return max(sys.getrefcount(array) for array in [np.empty(0)])
+
+
+_UNUSED = _references_of_nobody()
 
 
 def _runtime() -> ModuleType:

@@ -67,6 +67,7 @@ def make_engine(inputs: Sequence[Port], outputs: Sequence[Port], config: ModelCo
             mixes = _core.mixes_rows(engine)
         if mixes is False:
             return engine
+        del engine  # there may be no memory for two
     return make(_signature(pairs, 0))
 
 

@@ -12,6 +12,7 @@ import torch
 from pyserver import _core
 from pyserver.config.engine_options import TorchOptions
 from pyserver.config.schema import ModelConfig
+from pyserver.engines.torch_memory import dtype_of
 from pyserver.engines.torch_program import read_program
 
 _COMPUTED_IN = {"f32": None, "tf32": None, "f16": torch.float16, "bf16": torch.bfloat16}
@@ -56,15 +57,20 @@ class GpuProgram:
         """
         with torch.inference_mode():
             tensors = self._read.forward([self._as_computed(tensor) for tensor in inputs])
-        if len(tensors) != len(outputs):
-            raise RuntimeError(f"expected {len(outputs)} outputs, got {len(tensors)}")
         for spec, tensor in zip(outputs, tensors, strict=True):
+            self._check_datatype(spec, tensor)
             expected = [rows, *spec.shape] if rows else list(spec.shape)
             if len(expected) != tensor.dim() or any(
                 wanted not in (-1, size) for wanted, size in zip(expected, tensor.shape, strict=True)
             ):
                 raise RuntimeError(f"output {spec.name!r}: expected the shape {expected}, got {list(tensor.shape)}")
         return tensors
+
+    def _check_datatype(self, spec: _core.TensorSpec, tensor: torch.Tensor) -> None:
+        expected = dtype_of(spec.datatype)
+        lowered = self._computed_in is not None and expected.is_floating_point and tensor.is_floating_point()
+        if tensor.dtype != expected and not lowered:
+            raise RuntimeError(f"output {spec.name!r}: expected {spec.datatype}, got a tensor of {tensor.dtype}")
 
     def _prepared(self, module: Any) -> Any:
         if self._computed_in is not None:

@@ -8,9 +8,10 @@ launches and answers without Python. A model that cannot be captured runs with t
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,15 @@ from pyserver.engines.loading import DeviceChains, LoadContext, device_chains
 from pyserver.engines.ports import Signature, make_engine
 from pyserver.engines.torch_gpu_program import GpuProgram
 from pyserver.engines.torch_memory import dtype_of, tensor_at
+from pyserver.engines.torch_shapes import Shapes, fixed_shapes, largest_outputs
 from pyserver.errors import ModelLoadError, one_line
-
-Shapes = Mapping[str, Sequence[int]]  # without the batch dimension where the model batches, as everywhere here
 
 # TorchScript specializes a model in its first two runs; the third is what is captured.
 _WARM_UP_RUNS = 3
 # PyTorch takes one capture at a time in a process, and its settings of precision hold for the whole process.
 _ONE_AT_A_TIME = threading.Lock()
+
+_log = logging.getLogger("pyserver.torch")
 
 
 def load(
@@ -64,28 +66,48 @@ def _captured(
     ops: DeviceChains,
 ) -> _core.Engine:
     options = program.options
-    profiles = [_profile(signature.inputs, profile) for profile in options.profiles or [{}]]
-    largest = _largest(program, signature, profiles)
-    builder = _core.CudaGraphEngineBuilder(
-        core,
-        device,
-        engine="torch",
-        inputs=signature.inputs,
-        outputs=signature.outputs,
-        max_batch_size=signature.max_batch_size,
-        buckets=options.buckets,
-        preferred=config.batching.preferred_batch_sizes,
-        profiles=[
-            {spec.name: profile[spec.name] for spec in signature.inputs if -1 in spec.shape} for profile in profiles
-        ],
-        max_output_shapes={spec.name: largest[spec.name] for spec in signature.outputs if -1 in spec.shape},
-        instances=config.instances or 1,
-        lanes=options.lanes,
-        strict_graphs=options.strict_graphs,
-    )
-    builder.set_preprocess(ops.preprocess)
-    builder.set_postprocess(ops.postprocess)
-    _record(program, signature, builder, profiles, largest)
+    profiles = [fixed_shapes(signature.inputs, profile) for profile in options.profiles or [{}]]
+    largest = largest_outputs(program, signature, profiles)
+
+    def new_builder() -> _core.CudaGraphEngineBuilder:
+        builder = _core.CudaGraphEngineBuilder(
+            core,
+            device,
+            engine="torch",
+            inputs=signature.inputs,
+            outputs=signature.outputs,
+            max_batch_size=signature.max_batch_size,
+            buckets=options.buckets,
+            preferred=config.batching.preferred_batch_sizes,
+            profiles=[
+                {spec.name: profile[spec.name] for spec in signature.inputs if -1 in spec.shape} for profile in profiles
+            ],
+            max_output_shapes={spec.name: largest[spec.name] for spec in signature.outputs if -1 in spec.shape},
+            instances=config.instances or 1,
+            lanes=options.lanes,
+            strict_graphs=options.strict_graphs,
+        )
+        builder.set_preprocess(ops.preprocess)
+        builder.set_postprocess(ops.postprocess)
+        return builder
+
+    def lanes(builder: _core.CudaGraphEngineBuilder) -> list[_Lane]:
+        made = [_Lane(program, signature, lane, largest, max(builder.buckets)) for lane in builder.lanes]
+        for work in made:
+            # Whether it is ever called or not: it is what keeps weights and graphs alive as long as the engine.
+            builder.run_uncaptured(work.lane, work)
+        return made
+
+    builder = new_builder()
+    why = _record(builder, lanes(builder), device, profiles)
+    if why and options.strict_graphs:
+        raise ModelLoadError(f"{program.file}: strict_graphs is set, but the model cannot be captured {why}")
+    if why:
+        _log.warning("no graphs are captured, PyTorch executes each batch: %s cannot be captured %s", program.file, why)
+        # A lane may hold graphs that the others do not get: begin anew, without any. There may be no memory for two.
+        del builder
+        builder = new_builder()
+        lanes(builder)
     return builder.build()
 
 
@@ -114,6 +136,13 @@ class _Lane:
         with _ONE_AT_A_TIME, self.program.settings(), torch.cuda.stream(self.stream):
             return self.enqueue(rows, shapes)
 
+    def zero_inputs(self, device: _core.CudaDevice, rows: int, shapes: Shapes) -> None:
+        """For runs that nobody asked for: what lies in new memory may be indices out of all bounds."""
+        for spec in self.signature.inputs:
+            size = rows * math.prod(shapes[spec.name]) * dtype_of(spec.datatype).itemsize
+            if size:
+                device.zero(self.lane.input_address(spec.name), size, self.lane.stream)
+
     def enqueue(self, rows: int, shapes: Shapes) -> dict[str, tuple[int, ...]]:
         """On the current stream. The shapes of the outputs that have free dimensions."""
         device, batches = self.program.device, self.signature.max_batch_size > 0
@@ -135,33 +164,28 @@ class _Lane:
 
 
 def _record(
-    program: GpuProgram,
-    signature: Signature,
-    builder: _core.CudaGraphEngineBuilder,
-    profiles: Sequence[Shapes],
-    largest: Shapes,
-) -> None:
-    """Captures every bucket and profile on every lane; a model that cannot be captured is left to run uncaptured."""
+    builder: _core.CudaGraphEngineBuilder, lanes: Sequence[_Lane], device: _core.CudaDevice, profiles: Sequence[Shapes]
+) -> str:
+    """Captures every bucket and profile on every lane. Why one cannot be captured, or nothing."""
     # Weights were loaded and converted on PyTorch's own stream, which lanes' streams do not wait for.
-    torch.cuda.synchronize(program.device)
+    torch.cuda.synchronize(lanes[0].program.device)
     pools: dict[int, Any] = {}
-    captured = True
-    for lane in builder.lanes:
-        work = _Lane(program, signature, lane, largest, max(builder.buckets))
-        # The lanes of an instance execute one after another: their graphs may use the same memory.
-        pool = pools.setdefault(lane.instance, torch.cuda.graph_pool_handle())
+    for work in lanes:
+        # Lanes of an instance execute one after another, so their graphs may use the same memory.
+        pool = pools.setdefault(work.lane.instance, torch.cuda.graph_pool_handle())
         # The largest first: what it leaves in the pool is enough for the others.
         for rows in sorted(builder.buckets, reverse=True):
             for number, shapes in enumerate(profiles):
-                captured = captured and _capture(builder, work, pool, rows, number, shapes)
-        # Whether it is ever called or not: it is what keeps weights and graphs alive as long as the engine.
-        builder.run_uncaptured(lane, work)
+                work.zero_inputs(device, rows, shapes)
+                if why := _capture(builder, work, pool, rows, number, shapes):
+                    return why
+    return ""
 
 
 def _capture(
     builder: _core.CudaGraphEngineBuilder, work: _Lane, pool: Any, rows: int, profile: int, shapes: Shapes
-) -> bool:
-    """False where the model cannot be captured, and need not be."""
+) -> str:
+    """Why it cannot be captured, or nothing."""
     program = work.program
     with program.settings(), torch.cuda.stream(work.stream):
         for _ in range(_WARM_UP_RUNS):
@@ -174,21 +198,16 @@ def _capture(
         try:
             output_shapes = work.enqueue(rows, shapes)
             graph.capture_end()
-        except RuntimeError as error:
+        except BaseException as error:
             _give_up(graph, program.device.index, pool)
-            if isinstance(error, torch.OutOfMemoryError):
+            if not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError):
                 raise
-            if program.options.strict_graphs:
-                raise ModelLoadError(
-                    f"{program.file}: strict_graphs is set, but the model cannot be captured with {rows} rows: "
-                    f"{one_line(str(error), 300)}"
-                ) from error
-            return False
+            return f"with {rows} rows: {one_line(str(error), 300)}"
         finally:
             torch._C._cuda_clearCublasWorkspaces()
     work.graphs.append(graph)
     builder.adopt(work.lane, rows, profile, graph.raw_cuda_graph(), output_shapes)
-    return True
+    return ""
 
 
 def _give_up(graph: torch.cuda.CUDAGraph, device: int, pool: Any) -> None:
@@ -197,48 +216,6 @@ def _give_up(graph: torch.cuda.CUDAGraph, device: int, pool: Any) -> None:
         graph.capture_end()
     with contextlib.suppress(RuntimeError):
         torch._C._cuda_endAllocateToPool(device, pool)
-
-
-def _profile(inputs: Sequence[_core.TensorSpec], profile: Shapes) -> dict[str, tuple[int, ...]]:
-    """The shapes of all inputs in a profile, fixed."""
-    unknown = sorted(profile.keys() - {spec.name for spec in inputs})
-    if unknown:
-        raise ModelLoadError(f"options.profiles: the model has no input {unknown[0]!r}")
-    shapes = {}
-    for spec in inputs:
-        shape = tuple(profile.get(spec.name, spec.shape))
-        fits = len(shape) == len(spec.shape) and all(
-            own in (-1, size) for own, size in zip(spec.shape, shape, strict=True)
-        )
-        if -1 in shape or not fits:
-            raise ModelLoadError(
-                f"input {spec.name!r} has the shape {list(spec.shape)}, and graphs need a fixed one that fits it: "
-                f"expected one in options.profiles, got {list(shape)}"
-            )
-        shapes[spec.name] = shape
-    return shapes
-
-
-def _largest(program: GpuProgram, signature: Signature, profiles: Sequence[Shapes]) -> dict[str, tuple[int, ...]]:
-    """The largest shape of each output, from a run of every profile with the most rows."""
-    rows = signature.max_batch_size
-    runs: list[list[tuple[int, ...]]] = []
-    for shapes in profiles:
-        inputs = [
-            torch.zeros(
-                (rows, *shapes[spec.name]) if rows else tuple(shapes[spec.name]),
-                dtype=dtype_of(spec.datatype),
-                device=program.device,
-            )
-            for spec in signature.inputs
-        ]
-        with program.settings():
-            tensors = program.run(inputs, signature.outputs, rows)
-        runs.append([tuple(tensor.shape[rows > 0 :]) for tensor in tensors])
-    return {
-        spec.name: tuple(max(sizes) for sizes in zip(*(run[index] for run in runs), strict=True))
-        for index, spec in enumerate(signature.outputs)
-    }
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,29 @@ def read_program(
 ) -> TorchProgram:
     """The model in `file`, on `device`. `prepare` makes of its module what is executed. Raises ModelLoadError."""
     try:
-        if file.suffix == ".pt2":
-            return _exported(torch, file, config, device, prepare)
-        return _torchscript(torch, file, config, device, prepare)
+        read = _exported if file.suffix == ".pt2" else _torchscript
+        program = read(torch, file, config, device, prepare)
+        return replace(program, forward=_checked(torch, program))
     except ModelLoadError:
         raise
     except Exception as error:  # PyTorch raises whatever it meets
         raise ModelLoadError(f"{file}: PyTorch {torch.__version__} cannot read it: {error}") from None
+
+
+def _checked(torch: Any, program: TorchProgram) -> Callable[[Sequence[Any]], list[Any]]:
+    """forward(), whose outputs are as many as the program has, and tensors. It raises RuntimeError otherwise."""
+    names = [port.name for port in program.outputs]
+
+    def forward(tensors: Sequence[Any]) -> list[Any]:
+        made = program.forward(tensors)
+        if len(made) != len(names):
+            raise RuntimeError(f"the model gives {len(made)} outputs, expected {len(names)}: {', '.join(names)}")
+        for name, value in zip(names, made, strict=True):
+            if not isinstance(value, torch.Tensor):
+                raise RuntimeError(f"output {name!r}: expected a tensor, got {type(value).__name__}")
+        return made
+
+    return forward
 
 
 def torch_dtype(torch: Any, datatype: str) -> Any:
@@ -72,6 +88,8 @@ def _torchscript(
     def forward(tensors: Sequence[Any]) -> list[Any]:
         made = module(**dict(zip(names, tensors, strict=True)))
         if isinstance(made, dict):
+            if missing := [name for name in outputs if name not in made]:
+                raise RuntimeError(f"the model gives no output {missing[0]!r}; it gives {', '.join(map(repr, made))}")
             return [made[name] for name in outputs]
         return list(made) if isinstance(made, (tuple, list)) else [made]
 

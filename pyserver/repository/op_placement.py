@@ -56,7 +56,7 @@ class OpPlacement:
         self.split(model)
         if not (self.preprocess or self.postprocess):
             return DeviceChains({}, {})
-        compiler = open_compiler(self.cache_folder)
+        compiler = open_compiler(self.cache_folder, _core.CudaDriver.open().version)
 
         def made(parts: Mapping[str, DevicePart]) -> dict[str, _core.DeviceChain]:
             return {

@@ -27,6 +27,48 @@ class Branching(nn.Module):
         return x - 1
 
 
+class BranchingPairs(nn.Module):
+    """y = x + 1; but what it does with two rows depends on the numbers."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[0] == 2 and bool((x.sum() < 0).item()):
+            return x - 1
+        return x + 1
+
+
+class Whole(nn.Module):
+    """Whole numbers, whatever it is given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.to(torch.int64)
+
+
+class Nested(nn.Module):
+    """Its first output is a pair."""
+
+    def forward(self, x: torch.Tensor) -> tuple[tuple[torch.Tensor, torch.Tensor]]:
+        return ((x, x),)
+
+
+class Keyed(nn.Module):
+    """Its output has a name."""
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"z": x}
+
+
+class Embeds(nn.Module):
+    """Numbers → what a table has for them: any other number is beyond its end."""
+
+    def __init__(self, numbers: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(numbers, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.table(x).squeeze(-1)
+        return result
+
+
 class Means(nn.Module):
     """A picture's channels, averaged → as many numbers as a classifier gives: stands for one where time is short."""
 

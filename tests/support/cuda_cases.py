@@ -109,6 +109,38 @@ def what_python_raises_while_a_graph_is_recorded_is_told() -> None:
     model.end(runtime)
 
 
+class WordlessError(Exception):
+    """Fails where it is asked what it says."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@case
+def an_exception_that_cannot_say_what_it_is_ends_neither_the_capture_nor_the_process() -> None:
+    model = Scaled()
+    (lane,) = model.builder.lanes
+
+    def fails(rows: int = 0, shapes: Any = None) -> Any:  # noqa: ARG001
+        raise WordlessError
+
+    def says_half_a_character(rows: int, shapes: Any) -> Any:  # noqa: ARG001
+        raise OSError("no file '\udcff'")
+
+    error = refusal(lambda: model.builder.record(lane, 1, 0, fails))
+    assert (error.code, error.message) == (INTERNAL, "WordlessError")
+    for rows in model.builder.buckets:  # the capture was ended: others follow
+        model.builder.record(lane, rows, 0, lambda rows=rows: model.enqueue(lane, rows))
+    model.end(model.serve())
+    for function, told in ((fails, "WordlessError"), (says_half_a_character, "OSError")):
+        other = Scaled()
+        (lane,) = other.builder.lanes
+        other.builder.run_uncaptured(lane, function)
+        runtime = other.serve()
+        assert other.predict(1, 2) == f"model 'scaled': {told}"
+        other.end(runtime)
+
+
 @case
 def a_status_error_keeps_its_code() -> None:
     model = Scaled()

@@ -18,7 +18,8 @@ header_files="zlib.h zconf.h jpeglib.h jconfig.h jerror.h jmorecfg.h png.h pngco
 header_folders="nghttp2 openssl hwy webp libpng16 gtest"
 # Not those that PyTorch brings for itself: numpy, setuptools, typing-extensions and their like are there.
 wheels="annotated-doc annotated-types click grpcio grpcio-health-checking grpcio-reflection grpcio-tools markdown-it-py
-  mdurl nvidia-cuda-runtime nvidia-ml-py protobuf pybind11 pydantic pydantic-core pydantic-settings pygments python-dotenv pyyaml rich
+  mdurl nvidia-cuda-runtime nvidia-ml-py packaging pathspec protobuf pybind11 pydantic pydantic-core
+  pydantic-settings pygments python-dotenv pyyaml rich
   scikit-build-core shellingham typer typing-extensions typing-inspection"
 
 multiarch=$(gcc -print-multiarch)

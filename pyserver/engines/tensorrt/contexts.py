@@ -104,7 +104,8 @@ class Context:
         with self._library.messages.collected() as refusals:
             # Only where it changes: TensorRT forgets the shapes, and waits for the stream, where it is told again.
             done = profile == self._profile or self._raw.set_optimization_profile_async(profile, stream)
-            self._profile = profile
+            if done:
+                self._profile = profile
             done = done and all(self._raw.set_input_shape(name, shape) for name, shape in shapes.items())
             unknown = self._raw.infer_shapes() if done else []
         if not done or unknown:

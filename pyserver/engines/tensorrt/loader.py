@@ -26,7 +26,7 @@ from pyserver.engines.tensorrt.onnx_files import files_of
 from pyserver.engines.tensorrt.plan_cache import PlanCache, digest_of
 from pyserver.engines.tensorrt.profiles import Shape
 from pyserver.engines.tensorrt.recording import Recorder
-from pyserver.engines.tensorrt.sentences import why_not_read
+from pyserver.engines.tensorrt.sentences import DeviceMemoryError, why_not_read
 from pyserver.engines.tensorrt.signature import Served, serve, specs
 from pyserver.errors import ModelLoadError
 
@@ -165,13 +165,18 @@ class TensorRtLoader:
             return _Deserialized(library, deserialize(library, build(), device))
         cache = PlanCache(context.cache_folder)
         description = describe_build(library, request, digest_of(files), device)
-        try:
-            return _Deserialized(library, deserialize(library, cache.plan(description, build), device))
-        except ModelLoadError as error:
-            # Such as after an update of the driver; what is built now is for what is here now.
-            _log.warning("the kept plan of %s is built again: %s", model, error.message)
-            cache.forget(description)
-            return _Deserialized(library, deserialize(library, cache.plan(description, build), device))
+        kept = cache.find(description)
+        if kept is not None:
+            try:
+                return _Deserialized(library, deserialize(library, kept, device))
+            except DeviceMemoryError:
+                raise  # the plan is good, and another one would not take less
+            except ModelLoadError as error:
+                # Such as after an update of the driver; what is built now is for what is here now.
+                _log.warning("the kept plan of %s is built again: %s", model, error.message)
+        plan = build()
+        cache.keep(description, plan)
+        return _Deserialized(library, deserialize(library, plan, device))
 
 
 def deserialize(library: Library, plan: bytes, device: _core.CudaDevice) -> Any:
@@ -187,7 +192,7 @@ def deserialize(library: Library, plan: bytes, device: _core.CudaDevice) -> Any:
         with library.messages.collected(logging.DEBUG) as more:
             validity(plan)
         told.extend(more)
-    raise ModelLoadError(why_not_read(library, told, device.memory()[0]))
+    raise why_not_read(library, told, device.memory()[0])
 
 
 def describe_build(

@@ -31,11 +31,14 @@ def files_of(model: Path) -> list[Path]:
     with model.open("rb") as file:
         if not model.stat().st_size:
             raise ModelLoadError(f"{model}: expected an ONNX model, got an empty file")
+        problem = ""
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
             try:
                 names = sorted(set(_locations(view, "Model", 0)))
             except ValueError as error:
-                raise ModelLoadError(f"{model}: expected an ONNX model, got something else ({error})") from None
+                problem = str(error)  # not the error itself: its frames look into the file, which is closed next
+    if problem:
+        raise ModelLoadError(f"{model}: expected an ONNX model, got something else ({problem})")
     return [model, *(_beside(model, name) for name in names)]
 
 

@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,26 +40,25 @@ class PlanCache:
     def __init__(self, cache_folder: Path) -> None:
         self._folder = cache_folder / "tensorrt"
 
-    def plan(self, description: Mapping[str, Any], build: Callable[[], bytes]) -> bytes:
-        """The plan of what `description` describes (all that a plan depends on), built where none is kept."""
-        text = json.dumps({"form": _FORM, **description}, indent=2, sort_keys=True)
-        entry = self._folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+    def find(self, description: Mapping[str, Any]) -> bytes | None:
+        """The plan that is kept of what `description` describes (all that a plan depends on)."""
+        text = _text(description)
+        entry = self._entry(text)
         kept = _read(entry, text)
         if kept is not None:
             _log.info("a plan was built before, and is used: %s", entry / PLAN)
-            return kept
-        made = build()
-        try:
-            self._keep(entry, text, made)
-        except OSError as error:
-            # What was built serves all the same.
-            _log.warning("the plan cannot be kept, and will be built again: %s: %s", entry, error)
-        return made
+        return kept
 
-    def forget(self, description: Mapping[str, Any]) -> None:
-        """Removes an entry whose plan turned out to be of no use."""
-        text = json.dumps({"form": _FORM, **description}, indent=2, sort_keys=True)
-        shutil.rmtree(self._folder / hashlib.sha256(text.encode()).hexdigest()[:32], ignore_errors=True)
+    def keep(self, description: Mapping[str, Any], plan: bytes) -> None:
+        """In place of what was kept before. What cannot be kept is warned of: it serves all the same."""
+        text = _text(description)
+        try:
+            self._keep(self._entry(text), text, plan)
+        except OSError as error:
+            _log.warning("the plan cannot be kept, and will be built again: %s: %s", self._entry(text), error)
+
+    def _entry(self, text: str) -> Path:
+        return self._folder / hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _keep(self, entry: Path, text: str, plan: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +72,10 @@ class PlanCache:
             os.rename(temporary, entry)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _text(description: Mapping[str, Any]) -> str:
+    return json.dumps({"form": _FORM, **description}, indent=2, sort_keys=True)
 
 
 def _read(entry: Path, text: str) -> bytes | None:

@@ -47,7 +47,9 @@ class Recorder:
         if not why:
             why = self._record_graphs(builder)
             if why:
-                # A lane may hold graphs that the others do not get: begin anew, without any.
+                # A lane may hold graphs that the others do not get: begin anew, without any. There may be no memory for
+                # two builders.
+                del builder
                 builder = make_builder(largest)
         if why and self.strict_graphs:
             raise ModelLoadError(
@@ -70,12 +72,12 @@ class Recorder:
         largest: dict[str, Shape] = {}
         depends_on_data: list[str] = []
         probe = self.contexts.to_probe()
-        rows = max(1, self.served.max_batch_size)
         for shapes in self.served.captured:
-            inputs = self.served.input_shapes(rows, shapes)
-            if profile_for(self.described.profiles, inputs) is None:
+            # Not the largest batch: a profile with larger shapes may take fewer rows of them.
+            rows = self._most_rows(shapes)
+            if not rows:
                 continue
-            complete = probe.set_shapes(inputs, 0)
+            complete = probe.set_shapes(self.served.input_shapes(rows, shapes), 0)
             for tensor in self.served.outputs:
                 shape = complete[tensor.name]
                 if self.served.batches and shape[0] != rows:
@@ -86,13 +88,28 @@ class Recorder:
                 if FREE in shape:
                     if tensor.name not in depends_on_data:
                         depends_on_data.append(tensor.name)
-                    elements = probe.largest_output_bytes(tensor.name) // element_bytes(tensor.datatype)
-                    shape = _filled(shape, elements)
+                    shape = _filled(
+                        shape, -(-probe.largest_output_bytes(tensor.name) // element_bytes(tensor.datatype))
+                    )
                 row = self.served.row_shape(shape)
                 if tensor in self._dynamic:
                     before = largest.get(tensor.name, row)
                     largest[tensor.name] = max(before, row, key=prod)
         return largest, depends_on_data
+
+    def _most_rows(self, shapes: RowShapes) -> int:
+        """The most rows of inputs of these shapes that a profile takes, as far as they are served; 0: it takes none."""
+        if not self.served.batches:
+            ends = {1}
+        else:
+            limit = self.served.max_batch_size
+            ends = {min(limit, *(range_.max[0] for range_ in ranges.values())) for ranges in self.described.profiles}
+        taken = (
+            rows
+            for rows in ends
+            if profile_for(self.described.profiles, self.served.input_shapes(rows, shapes)) is not None
+        )
+        return max(taken, default=0)
 
     def _record_graphs(self, builder: _core.CudaGraphEngineBuilder) -> str:
         """Why nothing can be captured, or nothing."""
@@ -126,8 +143,9 @@ class Recorder:
         context.set_addresses(self._addresses(lane, without=depends_on_data))
         datatypes = {tensor.name: tensor.datatype for tensor in self.served.outputs}
         allocators = {}
+        room = {name: prod(shape) * max(1, self.served.max_batch_size) for name, shape in largest.items()}  # elements
         for name in depends_on_data:
-            capacity = prod(largest[name]) * max(1, self.served.max_batch_size) * element_bytes(datatypes[name])
+            capacity = room[name] * element_bytes(datatypes[name])
             allocators[name] = LaneOutput(self.module, lane.output_address(name), capacity)
             context.set_output_allocator(name, allocators[name].for_tensorrt)
 
@@ -136,6 +154,13 @@ class Recorder:
                 outputs = context.set_shapes(self.served.input_shapes(rows, shapes), lane.stream)
             except NoProfileError as error:
                 raise _invalid_argument(error.message) from None
+            for name, elements in room.items():
+                # TensorRT writes to an address: it does not know where the lane's memory ends.
+                if name not in allocators and prod(outputs[name]) > elements:
+                    raise _invalid_argument(
+                        f"output {name}: the shape {list(outputs[name])} does not fit into the {elements} elements "
+                        "that the largest shapes of the profiles give"
+                    )
             context.enqueue(lane.stream)
             known = {name: allocator.shape for name, allocator in allocators.items()}
             return self._row_shapes({**outputs, **known})
@@ -172,5 +197,5 @@ def _filled(shape: Shape, elements: int) -> Shape:
     known = prod(size for size in shape if size != FREE)
     first = shape.index(FREE)
     filled = [1 if size == FREE else size for size in shape]
-    filled[first] = elements // known if known else 0
+    filled[first] = -(-elements // known) if known else 0
     return tuple(filled)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pyserver.engines.tensorrt.library import Library
-from pyserver.errors import one_line
+from pyserver.errors import ModelLoadError, one_line
 
 _VERSION = re.compile(
     r"not compatible with this version of TensorRT"
@@ -24,9 +24,25 @@ _DRIVER = re.compile(
 )
 
 
-def why_not_read(library: Library, told: Sequence[str], free_bytes: int | None = None) -> str:
+class DeviceMemoryError(ModelLoadError):
+    """The GPU's memory is not enough; there is nothing wrong with the plan."""
+
+
+def why_not_read(library: Library, told: Sequence[str], free_bytes: int | None = None) -> ModelLoadError:
     """Why a plan cannot be deserialized, from what the library logged."""
-    text = " ".join(told)
+    if sentence := _wrong_plan(library, " ".join(told), told):
+        return ModelLoadError(sentence)
+    if _MEMORY.search(" ".join(told)):
+        return DeviceMemoryError(out_of_memory(free_bytes))
+    if _DRIVER.search(" ".join(told)):
+        return ModelLoadError(
+            f"{library.title} cannot use the NVIDIA driver here ({said(told)}): install a newer driver"
+        )
+    return ModelLoadError(f"{library.title} cannot read the plan: {said(told)}")
+
+
+def _wrong_plan(library: Library, text: str, told: Sequence[str]) -> str:
+    """What is wrong with the plan itself; empty where nothing is known to be."""
     if found := _VERSION.search(text):
         expected, got = (part.rstrip(".") for part in found.groups())
         return _other_version(library, expected, got)
@@ -42,11 +58,7 @@ def why_not_read(library: Library, told: Sequence[str], free_bytes: int | None =
         )
     if _NOT_A_PLAN.search(text):
         return f"the file is no plan of {library.title}, or it is damaged ({said(told)})"
-    if _MEMORY.search(text):
-        return out_of_memory(free_bytes)
-    if _DRIVER.search(text):
-        return f"{library.title} cannot use the NVIDIA driver here ({said(told)}): install a newer driver"
-    return f"{library.title} cannot read the plan: {said(told)}"
+    return ""
 
 
 def _other_version(library: Library, expected: str, got: str) -> str:

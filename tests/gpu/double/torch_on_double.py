@@ -10,19 +10,23 @@ from __future__ import annotations
 import ctypes
 import itertools
 import math
+import os
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pyserver.cuda_api import CudaApi, CudaContext
 from pyserver.engines.torch_memory import dtype_of
 
 _CAPTURE_OF_THIS_THREAD = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
 _READ, _WRITE = 1, 2
+_FAULT_EXIT = 86  # as where the driver's double finds a fault
 _Kernel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p))
 _current = threading.local()
 _kernels: list[Any] = []  # graphs call them as long as the process lives
@@ -43,6 +47,16 @@ class _Stream:
         CudaApi().call("cuStreamSynchronize", self.pointer)
 
 
+class _NothingIsReadBack(TorchDispatchMode):
+    """While a stream captures, a model cannot look at its numbers."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        if func in (torch.ops.aten.item.default, torch.ops.aten._local_scalar_dense.default):
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return func(*args, **(kwargs or {}))
+
+
 class _Graph:
     """torch.cuda.CUDAGraph, as far as it is used."""
 
@@ -54,8 +68,12 @@ class _Graph:
         assert pool is not None
         assert capture_error_mode == "thread_local"
         CudaApi().call("cuStreamBeginCapture_v2", _current.stream.pointer, _CAPTURE_OF_THIS_THREAD)
+        _current.captures = True
 
     def capture_end(self) -> None:
+        if not _current.captures:
+            raise RuntimeError("the stream does not capture")
+        _current.captures = False
         CudaApi().call("cuStreamEndCapture", _current.stream.pointer, ctypes.byref(self._graph))
 
     def raw_cuda_graph(self) -> int:
@@ -122,7 +140,8 @@ def _enqueue(lane: Any, rows: int, shapes: Any) -> dict[str, tuple[int, ...]]:
 
     whole = [(rows, *shapes[spec.name]) if batches else tuple(shapes[spec.name]) for spec in inputs]
     dtypes = [dtype_of(spec.datatype) for spec in inputs]
-    made = run([torch.zeros(shape, dtype=dtype) for shape, dtype in zip(whole, dtypes, strict=True)])
+    with _NothingIsReadBack() if getattr(_current, "captures", False) else nullcontext():
+        made = run([torch.zeros(shape, dtype=dtype) for shape, dtype in zip(whole, dtypes, strict=True)])
     places = [
         (lane.lane.input_address(spec.name), dtype, shape, _READ)
         for spec, dtype, shape in zip(inputs, dtypes, whole, strict=True)
@@ -132,9 +151,13 @@ def _enqueue(lane: Any, rows: int, shapes: Any) -> dict[str, tuple[int, ...]]:
     ]
 
     def kernel(_arguments: Any, pointers: Any) -> None:
-        tensors = [_tensor(pointers[index], dtype, shape) for index, (_, dtype, shape, _) in enumerate(places)]
-        for target, tensor in zip(tensors[len(whole) :], run(tensors[: len(whole)]), strict=True):
-            target.copy_(tensor)
+        try:
+            tensors = [_tensor(pointers[index], dtype, shape) for index, (_, dtype, shape, _) in enumerate(places)]
+            for target, tensor in zip(tensors[len(whole) :], run(tensors[: len(whole)]), strict=True):
+                target.copy_(tensor)
+        except Exception:  # a kernel that fails: a GPU does nothing after that, and this process neither
+            traceback.print_exc()
+            os._exit(_FAULT_EXIT)
 
     _launch(kernel, [_Access(address, _size(dtype, shape), kind) for address, dtype, shape, kind in places])
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,16 @@ def test_what_is_cut_off_anywhere_is_an_error_and_nothing_worse(tmp_path: Path) 
     assert refused > len(whole) * 0.9, "only between two fields a message may end"
 
 
+def test_what_is_damaged_anywhere_is_an_error_or_harmless(tmp_path: Path) -> None:
+    whole = weighted_model(tmp_path / "model.onnx", "w").read_bytes()
+    (tmp_path / "w").write_bytes(bytes(32))
+    damaged = tmp_path / "damaged.onnx"
+    for at in range(len(whole)):
+        damaged.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with suppress(ModelLoadError):
+            files_of(damaged)
+
+
 def test_plans_come_before_onnx_and_model_before_others(tmp_path: Path) -> None:
     for name in ("a.onnx", "b.onnx"):
         (tmp_path / name).touch()
@@ -159,41 +170,35 @@ def test_plans_come_before_onnx_and_model_before_others(tmp_path: Path) -> None:
 
 def test_the_cache_keeps_what_was_built_for_exactly_this(tmp_path: Path) -> None:
     cache = PlanCache(tmp_path)
-    built = iter([b"first", b"second", b"third"])
-    assert cache.plan({"gpu": "a"}, lambda: next(built)) == b"first"
-    assert cache.plan({"gpu": "a"}, lambda: next(built)) == b"first"
-    assert cache.plan({"gpu": "b"}, lambda: next(built)) == b"second"
-    cache.forget({"gpu": "a"})
-    assert cache.plan({"gpu": "a"}, lambda: next(built)) == b"third"
+    assert cache.find({"gpu": "a"}) is None
+    cache.keep({"gpu": "a"}, b"first")
+    assert cache.find({"gpu": "a"}) == b"first"
+    assert cache.find({"gpu": "b"}) is None
+    cache.keep({"gpu": "a"}, b"second")
+    assert PlanCache(tmp_path).find({"gpu": "a"}) == b"second"
     assert not list(tmp_path.rglob(".*")), "nothing half-written stays"
 
 
 @pytest.mark.parametrize("file", [PLAN, DESCRIPTION])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff\xfe", None])
-def test_a_damaged_entry_is_built_again(tmp_path: Path, file: str, content: bytes | None) -> None:
+def test_a_damaged_entry_is_none_and_is_replaced(tmp_path: Path, file: str, content: bytes | None) -> None:
     cache = PlanCache(tmp_path)
-    cache.plan({}, lambda: b"plan")
+    cache.keep({}, b"plan")
     (entry,) = (tmp_path / "tensorrt").iterdir()
     if content is None:
         (entry / file).unlink()
     else:
         (entry / file).write_bytes(content)
-    assert cache.plan({}, lambda: b"built again") == b"built again"
-    assert cache.plan({}, lambda: b"not needed") == b"built again"
+    assert cache.find({}) is None
+    cache.keep({}, b"built again")
+    assert cache.find({}) == b"built again"
 
 
-def test_a_build_that_fails_leaves_no_entry(tmp_path: Path) -> None:
-    def fail() -> bytes:
-        raise ModelLoadError("no")
-
-    with pytest.raises(ModelLoadError):
-        PlanCache(tmp_path).plan({}, fail)
-    assert PlanCache(tmp_path).plan({}, lambda: b"plan") == b"plan"
-
-
-def test_a_plan_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path) -> None:
+def test_what_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "tensorrt").write_text("in the way")
-    assert PlanCache(tmp_path).plan({}, lambda: b"plan") == b"plan"
+    cache = PlanCache(tmp_path)
+    cache.keep({}, b"plan")
+    assert cache.find({}) is None
 
 
 def test_the_digest_tells_files_and_their_borders_apart(tmp_path: Path) -> None:

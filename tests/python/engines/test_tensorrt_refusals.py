@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorrt_double as double
+from onnx import TensorProto, helper
 from server_process import RepositoryBuilder, ServerProcess, StartServer
 from test_tensorrt_serving import WAITS, onnx_model, rows
 
 from pyserver.client import Client
+from pyserver.engines.tensorrt.plan_cache import DESCRIPTION, PLAN
 
 RTX = {"plan": "tensorrt_rtx", "version": double.RTX_VERSION}
 TAKE_ROWS = ({"op": "take", "inputs": ["x"], "output": "y"},)
@@ -204,3 +208,31 @@ def test_a_kept_plan_is_used_again_and_built_again_where_it_is_damaged(
     (model / "model.yaml").write_text("engine: tensorrt\nmax_batch_size: 2\n")
     assert "building a plan of" in log_of_a_load(), "what the plan depends on has changed"
     assert len(list(tmp_path.glob("cache/tensorrt/*/model.plan"))) == 2
+
+
+def test_a_build_that_fails_is_tried_once(tmp_path: Path, start_server: StartServer) -> None:
+    nodes = [helper.make_node("NoSuchOperator", ["x"], ["y"])]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["rows", 4]) for name in "xy")
+    model = helper.make_model(helper.make_graph(nodes, "model", [x], [y]))
+    double.write_model(tmp_path / "models", "net", model.SerializeToString(), file="m.onnx", engine="tensorrt")
+    server = start(start_server, tmp_path / "models", double.environment(), "--cache-dir", str(tmp_path / "cache"))
+    assert "cannot read this model: " in reason(server, "net")
+    server.stop()
+    assert server.log().count("building a plan of") == 1
+    assert "the kept plan" not in server.log()
+
+
+def test_a_kept_plan_that_the_memory_is_too_small_for_now_stays(tmp_path: Path, start_server: StartServer) -> None:
+    double.write_model(tmp_path / "models", "net", onnx_model(), file="m.onnx", engine="tensorrt")
+    cache = ("--cache-dir", str(tmp_path / "cache"))
+    start(start_server, tmp_path / "models", double.environment(), *cache).stop()
+    (entry,) = tmp_path.glob("cache/tensorrt/*")
+    plan = json.dumps({**json.loads((entry / PLAN).read_bytes()), "weights_bytes": 2 << 30}).encode()
+    told = json.loads((entry / DESCRIPTION).read_bytes())
+    (entry / PLAN).write_bytes(plan)
+    (entry / DESCRIPTION).write_text(json.dumps({**told, "plan_sha256": hashlib.sha256(plan).hexdigest()}))
+    server = start(start_server, tmp_path / "models", double.environment(), *cache)
+    assert "the GPU's memory is not enough" in reason(server, "net")
+    server.stop()
+    assert "building a plan of" not in server.log(), "a plan takes minutes, and would not take less memory"
+    assert (entry / PLAN).read_bytes() == plan

@@ -18,6 +18,7 @@ from pyserver.client import Client
 from pyserver.errors import PyserverError
 
 TAKE = ({"op": "take", "inputs": ["x"], "output": "y"},)
+REST = ({"op": "rest", "inputs": ["x"], "output": "y"},)
 WAITS = ({"op": "waits", "inputs": ["x"], "output": "y"},)
 ANY_WIDTH = {"x": [(1, 2), (4, 4), (8, 16)]}
 
@@ -56,6 +57,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     double.write_model(models, "rtx_waits", double.plan(WAITS, **rtx))
     many = double.plan(profiles=[{"x": [(1, 4), (1, 4), (2, 4)]}, {"x": [(3, 4), (8, 4), (16, 4)]}])
     double.write_model(models, "profiles", many)
+    few_of_the_large = [{"x": [(1, 2), (2, 64), (2, 64)]}, {"x": [(1, 2), (8, 4), (8, 4)]}]
+    double.write_model(models, "unequal", double.plan(shape=(-1, -1), profiles=few_of_the_large))
+    rest = double.plan(REST, shape=(-1, -1), profiles=[{"x": [(1, 1), (4, 32), (8, 63)]}])
+    double.write_model(models, "rest", rest)
     host = double.tensor("size", "INPUT", (2,), "INT32", location="HOST", values=[3, 5])
     tensors = [double.tensor("x", "INPUT", (-1, 4)), host, double.tensor("y", "OUTPUT", (-1, 4))]
     double.write_model(models, "shape_tensor", double.plan(tensors=tensors))
@@ -130,6 +135,20 @@ def test_a_plan_of_a_fixed_batch_is_served_as_it_is_or_padded(client: Client) ->
     assert client.metadata("fixed").batching.max_batch_size == 0
     np.testing.assert_array_equal(client.predict("fixed_batch", {"x": x[:1]}).outputs["y"], x[:1] * 4)
     assert counters(client, "fixed_batch")["padding_rows"] >= 3
+
+
+def test_a_profile_may_take_larger_shapes_of_fewer_rows(client: Client) -> None:
+    assert client.metadata("unequal").batching.max_batch_size == 8
+    for count, width in ((2, 64), (8, 4), (2, 33), (8, 3)):
+        x = rows(count, width)
+        np.testing.assert_array_equal(client.predict("unequal", {"x": x}).outputs["y"], x * 3 + x)
+
+
+def test_an_output_that_is_larger_than_that_of_the_largest_inputs_is_refused(client: Client) -> None:
+    x = rows(8, 40)
+    assert client.predict("rest", {"x": x}).outputs["y"].shape == (8, 24)
+    with pytest.raises(PyserverError, match=r"INVALID_ARGUMENT: .*output y: the shape \[8, 63\] does not fit into"):
+        client.predict("rest", {"x": rows(8, 1)})
 
 
 def test_shapes_that_no_graph_was_captured_for_are_enqueued_by_tensorrt(client: Client) -> None:

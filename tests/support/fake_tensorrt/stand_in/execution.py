@@ -3,6 +3,7 @@
 Ops of a plan, all on FP32:
     scale    output = factor · input           add    output = the sum of both inputs          copy    output = input
     take     output = the first n elements of the input, where n is its first element: a shape that depends on the data
+    rest     as copy, but of 64 columns those that the input does not have: the smaller that, the larger the output
     waits    as copy, and waits for the stream: it cannot be captured
     refuses  the execution fails
 What is neither an input nor an output of the engine lies in the context's scratch memory.
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 _FLOAT = 4
 _ALIGNMENT = 512
-_KERNELS = {"scale": "scale_f32", "add": "add_f32", "copy": "copy", "waits": "copy", "take": "copy"}
+_COLUMNS = 64
+_KERNELS = {"scale": "scale_f32", "add": "add_f32", "copy": "copy", "waits": "copy", "take": "copy", "rest": "copy"}
 
 
 class IExecutionContext:
@@ -80,7 +82,10 @@ class IExecutionContext:
         if tensor is not None and tensor["mode"] == "INPUT":
             return self._shapes.get(name, tuple(tensor["shape"]))
         op = next(op for op in self._plan["ops"] if op["output"] == name)
-        return (-1,) if op["op"] == "take" else self.get_tensor_shape(op["inputs"][0])
+        shape = self.get_tensor_shape(op["inputs"][0])
+        if op["op"] == "rest":
+            return (shape[0], _COLUMNS - shape[1])
+        return (-1,) if op["op"] == "take" else shape
 
     def get_max_output_size(self, name: str) -> int:
         op = next(op for op in self._plan["ops"] if op["output"] == name)
