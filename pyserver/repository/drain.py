@@ -58,9 +58,14 @@ class Drainer:
             return self._cut_off == 0 and not any(thread.is_alive() for thread in threads)
 
     def _start(self, run: Callable[[], None]) -> threading.Thread:
+        # Popped, so that what it refers to, the runtime and its engine, is gone before this thread counts as ended:
+        # nobody waits for a daemon thread that still frees things when Python ends.
+        work = [run]
+        del run
+
         def forget_at_end() -> None:
             try:
-                run()
+                work.pop()()
             finally:
                 with self._lock:
                     self._threads.discard(threading.current_thread())
