@@ -13,7 +13,7 @@ int exponent_for(std::size_t size) { return size <= 1 ? 0 : std::bit_width(size 
 }  // namespace
 
 Buffer::~Buffer() {
-  if (block_ != nullptr) pool_->give_back(block_, capacity_);
+  if (block_ != nullptr) pool_->give_back(block_, capacity_, generation_);
 }
 
 void Buffer::align_end(std::size_t size) noexcept {
@@ -31,6 +31,7 @@ Result<Buffer> BufferPool::take(std::size_t size) {
   const int exponent = std::max(exponent_for(size), kSmallestClass);
   const bool recycled = exponent <= kLargestClass;
   const std::size_t capacity = recycled ? std::size_t{1} << exponent : size;
+  std::uint64_t generation = 0;
   {
     std::lock_guard lock(mutex_);
     if (capacity > limits_.max_bytes - stats_.used_bytes) {
@@ -39,13 +40,14 @@ Result<Buffer> BufferPool::take(std::size_t size) {
                                        stats_.used_bytes, " of ", limits_.max_bytes, " in use"));
     }
     stats_.used_bytes += capacity;
+    generation = generation_;
     if (recycled && !idle_[exponent - kSmallestClass].empty()) {
       auto& blocks = idle_[exponent - kSmallestClass];
       std::byte* block = blocks.back();
       blocks.pop_back();
       stats_.idle_bytes -= capacity;
       ++stats_.reused;
-      return Buffer(shared_from_this(), block, size, capacity);
+      return Buffer(shared_from_this(), block, size, capacity, generation);
     }
     ++stats_.allocated;
   }
@@ -58,16 +60,16 @@ Result<Buffer> BufferPool::take(std::size_t size) {
     ++stats_.refused;
     return resource_exhausted(concat("the machine has no memory for another ", size, " bytes"));
   }
-  return Buffer(shared_from_this(), block, size, capacity);
+  return Buffer(shared_from_this(), block, size, capacity, generation);
 }
 
-void BufferPool::give_back(std::byte* block, std::size_t capacity) noexcept {
+void BufferPool::give_back(std::byte* block, std::size_t capacity, std::uint64_t generation) noexcept {
   {
     std::lock_guard lock(mutex_);
     stats_.used_bytes -= capacity;
     const int exponent = exponent_for(capacity);
     const bool recycled = exponent <= kLargestClass && capacity == std::size_t{1} << exponent;
-    if (recycled && stats_.idle_bytes + capacity <= limits_.max_idle_bytes) {
+    if (recycled && generation == generation_ && stats_.idle_bytes + capacity <= limits_.max_idle_bytes) {
       auto& blocks = idle_[exponent - kSmallestClass];
       // Room for the pointer may be missing; then the block is simply not kept.
       try {
@@ -86,6 +88,7 @@ void BufferPool::drop_idle() noexcept {
   {
     std::lock_guard lock(mutex_);
     dropped.swap(idle_);
+    ++generation_;
     stats_.idle_bytes = 0;
   }
   // Outside the lock: to give page-locked memory back takes its time.

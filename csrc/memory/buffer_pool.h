@@ -54,18 +54,21 @@ class Buffer {
     std::swap(size_, other.size_);
     std::swap(capacity_, other.capacity_);
     std::swap(begin_, other.begin_);
+    std::swap(generation_, other.generation_);
   }
 
  private:
   friend class BufferPool;
-  Buffer(std::shared_ptr<BufferPool> pool, std::byte* block, std::size_t size, std::size_t capacity) noexcept
-      : pool_(std::move(pool)), block_(block), size_(size), capacity_(capacity) {}
+  Buffer(std::shared_ptr<BufferPool> pool, std::byte* block, std::size_t size, std::size_t capacity,
+         std::uint64_t generation) noexcept
+      : pool_(std::move(pool)), block_(block), size_(size), capacity_(capacity), generation_(generation) {}
 
   std::shared_ptr<BufferPool> pool_;
   std::byte* block_ = nullptr;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;  // of the block
   std::size_t begin_ = 0;
+  std::uint64_t generation_ = 0;  // of the pool's memory, as drop_idle() counts it
 };
 
 struct BufferPoolLimits {
@@ -93,7 +96,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   // allocator has no memory.
   Result<Buffer> take(std::size_t size);
 
-  // Gives the free blocks back to the allocator: for when it has begun to give another kind of memory.
+  // Gives the free blocks back to the allocator, and those in use once they are free: for when it has begun to give
+  // another kind of memory.
   void drop_idle() noexcept;
 
   BufferPoolStats stats() const;
@@ -107,12 +111,13 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   static constexpr int kClasses = kLargestClass - kSmallestClass + 1;
 
   BufferPool(Allocator& allocator, BufferPoolLimits limits) : allocator_(allocator), limits_(limits) {}
-  void give_back(std::byte* block, std::size_t capacity) noexcept;
+  void give_back(std::byte* block, std::size_t capacity, std::uint64_t generation) noexcept;
 
   Allocator& allocator_;
   const BufferPoolLimits limits_;
   mutable std::mutex mutex_;
-  std::array<std::vector<std::byte*>, kClasses> idle_;  // guarded by mutex_
+  std::array<std::vector<std::byte*>, kClasses> idle_;  // guarded by mutex_; all of this generation
+  std::uint64_t generation_ = 0;                        // guarded by mutex_
   BufferPoolStats stats_;                               // guarded by mutex_
 };
 

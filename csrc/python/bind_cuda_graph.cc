@@ -64,9 +64,8 @@ std::unique_ptr<BuilderHolder> make_builder(Core& core, const DeviceHolder& devi
   options.strict_graphs = strict_graphs;
   auto gate = std::make_shared<const ExitGate>();
   const py::gil_scoped_release release;
-  return std::make_unique<BuilderHolder>(
-      BuilderHolder{value_or_throw(CudaGraphBuilder::create({device.device, core.pool, &core.allocator}, options)),
-                    std::move(gate)});
+  return std::make_unique<BuilderHolder>(BuilderHolder{
+      value_or_throw(CudaGraphBuilder::create({device.device, core.pool, &core.allocator}, options)), std::move(gate)});
 }
 
 std::vector<LaneView> lanes_of(BuilderHolder& holder) {

@@ -1,7 +1,6 @@
 """`pyserver build`."""
 
 import logging
-import os
 import re
 import sys
 import tempfile
@@ -84,6 +83,8 @@ def build(
     capabilities = _parse_capabilities(compute_capability or ())
     if not model.is_file():
         raise ConfigError(f"{model}: no such file")
+    if not output.parent.is_dir():
+        raise ConfigError(f"--output: {output.parent}: no such folder")  # now, and not after minutes
     # Only now: what builds is much to import, and a wrong flag should be told at once.
     from pyserver.engines.tensorrt.building import BuildRequest, build_plan
     from pyserver.engines.tensorrt.loader import TensorRtLoader
@@ -159,13 +160,10 @@ def _parse_capabilities(texts: Sequence[str]) -> Sequence[str]:
 def _write(path: Path, plan: bytes) -> None:
     """Whole or not at all: a server may be watching the folder."""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(plan)
-        # NamedTemporaryFile is the owner's alone; a plan is as readable as any other file.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
+        # What is left of a failure goes with the folder.
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            temporary = Path(folder) / path.name
+            temporary.write_bytes(plan)
+            temporary.replace(path)
     except OSError as error:
         raise ModelLoadError(f"{path}: cannot be written: {error.strerror}") from None

@@ -21,6 +21,14 @@ def test_a_plan_of_resnet50_is_built_without_a_gpu(build: Build, resnet50: Path,
     assert [path.name for path in tmp_path.iterdir()] == ["resnet50.plan"]
 
 
+def test_a_plan_that_cannot_be_put_in_its_place_leaves_nothing_behind(build: Build, tmp_path: Path) -> None:
+    (tmp_path / "relu.plan").mkdir()
+    refused = build(onnx_models.relu(tmp_path / "relu.onnx"), "-o", tmp_path / "relu.plan")
+    assert refused.returncode == 1
+    assert "relu.plan: cannot be written: Is a directory" in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["relu.onnx", "relu.plan"]
+
+
 def test_a_profile_decides_what_is_built(build: Build, tmp_path: Path) -> None:
     model = onnx_models.relu(tmp_path / "relu.onnx", shape=("rows", "columns"))
     refused = build(model, "-o", tmp_path / "relu.plan")

@@ -202,7 +202,24 @@ TEST_F(BufferPoolTest, DropsItsIdleBlocksWhenToldAndGoesOn) {
   pool->drop_idle();
   EXPECT_EQ(allocator_.living(), 1u);
   EXPECT_EQ(pool->stats().idle_bytes, 0u);
-  *used = Buffer();
+  ASSERT_TRUE(pool->take(100).ok());
+  EXPECT_TRUE(pool->take(100).ok());
+  EXPECT_EQ(pool->stats().reused, 1u);
+}
+
+TEST_F(BufferPoolTest, WhatWasInUseWhenTheIdleBlocksWereDroppedIsNotKeptEither) {
+  const auto pool = BufferPool::create(allocator_);
+  Result<Buffer> before = pool->take(100);
+  ASSERT_TRUE(before.ok());
+  pool->drop_idle();
+  Result<Buffer> after = pool->take(100);
+  ASSERT_TRUE(after.ok());
+  Buffer moved;
+  moved.swap(*before);
+  moved = Buffer();
+  EXPECT_EQ(allocator_.living(), 1u);
+  EXPECT_EQ(pool->stats().idle_bytes, 0u);
+  *after = Buffer();
   EXPECT_TRUE(pool->take(100).ok());
   EXPECT_EQ(pool->stats().reused, 1u);
 }

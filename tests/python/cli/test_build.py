@@ -29,6 +29,17 @@ def test_what_cannot_be_meant_is_a_wrong_usage(
     assert sentence in capsys.readouterr().err
 
 
+def test_a_folder_that_is_not_there_is_told_before_anything_is_built(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(b"\x08\x08")
+    assert run(["build", str(model), "-o", str(tmp_path / "plans" / "m.plan")]) == 2
+    told = capsys.readouterr().err
+    assert f"--output: {tmp_path / 'plans'}: no such folder" in told
+    assert "building" not in told
+
+
 @pytest.mark.parametrize(
     ("flavour", "sentence"),
     [
