@@ -106,6 +106,11 @@ class Client:
         request = model_status_pb2.ModelStatusRequest()
         return dict(self._call(self._status.ModelStatus, request, None).memory_counters)
 
+    def gpus(self) -> list[model_status_pb2.GpuUse]:
+        """The GPUs of the server's machine, as far as NVML tells. Raises RequestFailedError, UnreachableError."""
+        request = model_status_pb2.ModelStatusRequest()
+        return list(self._call(self._status.ModelStatus, request, None).gpus)
+
     def metadata(self, model: str, *, version: int = 0) -> model_status_pb2.ModelVersionStatus:
         """Inputs, outputs and batching of the version, 0 for the default one.
 

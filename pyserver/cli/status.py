@@ -44,6 +44,9 @@ def status(
     memory: Annotated[
         bool, typer.Option("--memory", help="Show instead the memory for requests, page-locked memory included.")
     ] = False,
+    gpus: Annotated[
+        bool, typer.Option("--gpus", help="Show instead how busy and how full the GPUs of the server's machine are.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line per change.")] = False,
     tls: TlsOption = False,
     tls_ca: TlsCaOption = None,
@@ -51,12 +54,17 @@ def status(
     tls_key: TlsKeyOption = None,
 ) -> None:
     """Prints the status of a server."""
-    whole = "--transport" if transport else "--memory" if memory else ""
-    if whole and (watch or model or (transport and memory)):
-        raise typer.BadParameter(f"{whole} is of the whole server, once: it goes with neither MODEL nor --watch")
+    chosen = [option for option, given in (("--transport", transport), ("--memory", memory), ("--gpus", gpus)) if given]
+    if len(chosen) > 1:
+        raise typer.BadParameter(f"{' and '.join(chosen)} show one thing each: give one of them")
+    if chosen and (watch or model):
+        raise typer.BadParameter(f"{chosen[0]} is of the whole server, once: it goes with neither MODEL nor --watch")
     credentials = client_tls(tls, tls_ca, tls_cert, tls_key)
     with Client(address, timeout_s=None if watch else 30, tls=credentials) as client:
-        if whole:
+        if gpus:
+            uses = client.gpus()
+            print(_gpus_json(uses)) if as_json else console().print(gpus_table(uses))
+        elif chosen:
             counters = client.transport_counters() if transport else client.memory_counters()
             print(json.dumps(counters, indent=2)) if as_json else console().print(counters_table(counters))
         elif not watch:
@@ -121,6 +129,20 @@ def counters_table(counters: Mapping[str, int]) -> PlainTable:
     for name in sorted(counters):
         rows.add_row(name, counters[name])
     return rows
+
+
+def gpus_table(gpus: Sequence[model_status_pb2.GpuUse]) -> PlainTable:
+    """One row a GPU."""
+    rows = table("GPU", "UUID", "Busy", "Memory used", "Of")
+    for gpu in gpus:
+        used, total = (f"{size / 2**30:.1f} GiB" for size in (gpu.used_bytes, gpu.total_bytes))
+        rows.add_row(gpu.name, gpu.uuid, f"{gpu.busy_percent} %", used, total)
+    return rows
+
+
+def _gpus_json(gpus: Sequence[model_status_pb2.GpuUse]) -> str:
+    told = [{field.name: getattr(gpu, field.name) for field in gpu.DESCRIPTOR.fields} for gpu in gpus]
+    return json.dumps({"gpus": told}, indent=2)
 
 
 def _engine(version: model_status_pb2.ModelVersionStatus) -> str:

@@ -8,10 +8,12 @@ import grpc
 
 from pyserver import _core
 from pyserver.errors import NotFoundError
+from pyserver.nvml import GpuUse
 from pyserver.repository.lifecycle import ModelRepository
 from pyserver.repository.state import ModelState, VersionState
 from pyserver.services.change_feed import ChangeFeed, TooManyWatchersError
 from pyserver.services.failure import InvalidRequestError, answered
+from pyserver.services.gpu_uses import GpuUses
 from pyserver.services.memory_counters import memory_counters
 from pyserver.services.versions import find_version
 from pyserver.transport import Transport
@@ -22,7 +24,7 @@ SERVICE = "pyserver.v1.ModelStatusService"
 
 def add_model_status(transport: Transport, core: _core.Core, repository: ModelRepository, changes: ChangeFeed) -> None:
     """Registers the service. `changes` is notified whenever a version's state changes."""
-    servicer = ModelStatusServicer(repository, changes, transport.counters, partial(memory_counters, core))
+    servicer = ModelStatusServicer(repository, changes, transport.counters, partial(memory_counters, core), GpuUses())
     model_status_pb2_grpc.add_ModelStatusServiceServicer_to_server(servicer, transport)
 
 
@@ -35,11 +37,13 @@ class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
         changes: ChangeFeed,
         transport_counters: Callable[[], dict[str, int]],
         memory_counters: Callable[[], dict[str, int]],
+        gpu_uses: Callable[[], list[GpuUse]],
     ) -> None:
         self._repository = repository
         self._changes = changes
         self._transport_counters = transport_counters
         self._memory_counters = memory_counters
+        self._gpu_uses = gpu_uses
 
     @answered
     def ModelStatus(  # noqa: N802
@@ -55,6 +59,7 @@ class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
             models=[_model(model, request.version) for model in models],
             transport_counters={} if request.model else self._transport_counters(),
             memory_counters={} if request.model else self._memory_counters(),
+            gpus=[] if request.model else [_gpu(use) for use in self._gpu_uses()],
         )
 
     async def WatchModelStatus(  # noqa: N802
@@ -79,6 +84,16 @@ class ModelStatusServicer(model_status_pb2_grpc.ModelStatusServiceServicer):
             return self._repository.snapshot(name or None)
         except NotFoundError:
             return []
+
+
+def _gpu(use: GpuUse) -> model_status_pb2.GpuUse:
+    return model_status_pb2.GpuUse(
+        name=use.name,
+        uuid=use.uuid,
+        busy_percent=use.busy_percent,
+        used_bytes=use.used_bytes,
+        total_bytes=use.total_bytes,
+    )
 
 
 def _model(model: ModelState, version: int) -> model_status_pb2.ModelStatus:

@@ -272,3 +272,9 @@ def test_status_memory_shows_the_memory_for_requests(run: Run) -> None:
     assert counters["pinned_limit_bytes"] == ServerSettings().max_pinned_memory_bytes
     assert counters.keys() >= {"used_bytes", "idle_bytes", "allocated", "refused"}
     assert "pinned_limit_bytes" in run("status", "--memory").stdout
+
+
+def test_status_gpus_shows_those_that_nvml_knows(run: Run) -> None:
+    assert isinstance(json.loads(run("status", "--gpus", "--json").stdout)["gpus"], list)
+    assert "Memory used" in run("status", "--gpus").stdout
+    assert "show one thing each" in run("status", "--gpus", "--memory").stderr

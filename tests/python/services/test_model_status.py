@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import Any
 
 import grpc
 import numpy as np
@@ -10,8 +13,12 @@ from server_process import RepositoryBuilder, StartServer
 
 from pyserver.client import Client
 from pyserver.config.schema import ServerSettings
+from pyserver.nvml import GpuUse, NvmlError
 from pyserver.open_inference import open_inference_pb2 as pb
 from pyserver.open_inference import open_inference_pb2_grpc
+from pyserver.services import gpu_uses
+from pyserver.services.change_feed import ChangeFeed
+from pyserver.services.model_status import ModelStatusServicer
 from pyserver.v1 import model_status_pb2, model_status_pb2_grpc, tensor_pb2
 
 AVAILABLE = model_status_pb2.MODEL_VERSION_STATE_AVAILABLE
@@ -146,6 +153,31 @@ def test_the_transports_counters_are_told_with_all_models(stub, transport: str) 
     told = stub.ModelStatus(model_status_pb2.ModelStatusRequest(), timeout=10).transport_counters
     assert (told["calls_started"] > 0) == (transport == "native")
     assert not stub.ModelStatus(model_status_pb2.ModelStatusRequest(model="pair"), timeout=10).transport_counters
+
+
+def test_the_gpus_are_told_with_all_models_as_nvml_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    use = GpuUse("GPU 0", "uuid-0", 40, 1 << 30, 8 << 30)
+    monkeypatch.setattr(gpu_uses, "open_nvml", lambda: SimpleNamespace(read=lambda: [use]))
+    assert gpu_uses.GpuUses()() == [use]
+    repository: Any = SimpleNamespace(snapshot=lambda _: [])
+    servicer = ModelStatusServicer(repository, ChangeFeed(1), dict, dict, gpu_uses.GpuUses())
+    context: Any = None
+    (told,) = servicer.ModelStatus(model_status_pb2.ModelStatusRequest(), context).gpus
+    assert {field.name: getattr(told, field.name) for field in told.DESCRIPTOR.fields} == asdict(use)
+    assert not servicer.ModelStatus(model_status_pb2.ModelStatusRequest(model="pair"), context).gpus
+
+
+def test_without_nvml_no_gpu_is_told_and_the_log_says_why_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise NvmlError("NVML finds no GPU")
+
+    monkeypatch.setattr(gpu_uses, "open_nvml", refuse)
+    uses = gpu_uses.GpuUses()
+    with caplog.at_level("INFO"):
+        assert (uses(), uses()) == ([], [])
+    assert [record.getMessage() for record in caplog.records] == ["the use of GPUs is not told: NVML finds no GPU"]
 
 
 def test_the_memory_for_requests_is_told_with_all_models(stub) -> None:
