@@ -55,7 +55,8 @@ install_wheels() {
 install_package() {
   "$python" -m pip install --no-index --no-deps --no-build-isolation --upgrade --target "$site" . \
     --config-settings=build-dir="$build/core" \
-    --config-settings=cmake.define.PYSERVER_ENGINE_OPENVINO=OFF
+    --config-settings=cmake.define.PYSERVER_ENGINE_OPENVINO=OFF \
+    --config-settings=cmake.define.PYSERVER_BUILD_TESTS=OFF
 }
 
 build_cpp_tests() {

@@ -1,4 +1,4 @@
-"""The server's executor under load: the same model behind gRPC, and in this process without any transport."""
+"""The server's executor under load: a model behind gRPC, and in this process without any transport."""
 
 from __future__ import annotations
 
@@ -46,33 +46,35 @@ def write_model(
 
 
 class Executor:
-    """A model served twice: by a server process, and by this one."""
+    """A model served by a server process."""
 
     def __init__(self, repository: Path, name: str, rows: int, stack: ExitStack) -> None:
         self.name = name
-        asked = Asked(model=name, requests=RequestOptions(batch_size=rows, pool=8))
+        self._repository = repository
+        self._asked = Asked(model=name, requests=RequestOptions(batch_size=rows, pool=8))
         command = [sys.executable, "-m", "pyserver", "serve", str(repository), "--log-level", "warning"]
         self.server = stack.enter_context(
             Server("pyserver", [*command, "--grpc-address", "127.0.0.1:0"], start_s=_START_S)
         )
-        self._there = prepare_server(self.server.address, asked, stack)
-        here = prepare_in_process(repository, asked, stack)
-        self._here = replace(here.subject, watch=OwnProcess())
+        self._there = prepare_server(self.server.address, self._asked, stack)
 
-    def points(self, seconds: float) -> list[Point]:
-        """Behind the server, and here."""
-        setting = Setting(
-            ClosedLoop(IN_FLIGHT), duration_s=seconds, warmup_s=0.5, connections=_THREADS, threads=_THREADS
-        )
-        return [
-            Point("server", Runner(self._there.subject), setting),
-            Point("in process", Runner(self._here), setting),
-        ]
+    def point(self, seconds: float) -> Point:
+        """Behind the server."""
+        return Point("server", Runner(self._there.subject), _setting(seconds))
+
+    def point_in_process(self, seconds: float, stack: ExitStack) -> Point:
+        """The same model in this process, where the load generator's own cost is known. Its memory is ordinary."""
+        here = prepare_in_process(self._repository, self._asked, stack)
+        return Point("in process", Runner(replace(here.subject, watch=OwnProcess())), _setting(seconds))
 
     def counters(self) -> dict[str, int]:
         """Of the server's engine."""
         with Client(self.server.address) as client:
             return dict(client.metadata(self.name).engine_counters)
+
+
+def _setting(seconds: float) -> Setting:
+    return Setting(ClosedLoop(IN_FLIGHT), duration_s=seconds, warmup_s=0.5, connections=_THREADS, threads=_THREADS)
 
 
 def versions() -> dict[str, str]:

@@ -32,6 +32,7 @@ import record
 import torch
 from executor import IN_FLIGHT, Executor, versions, write_model
 from gpu_models import Means, Scale
+from in_process import InProcess
 from resnet50 import CLASSES, IMAGE, resnet50
 from rounds import Taken, in_turns
 
@@ -51,7 +52,8 @@ class Compared:
     precision: str
     rows: int
     loop: dict[int, list[float]] = field(default_factory=dict)  # by slots
-    taken: dict[str, Taken] = field(default_factory=dict)
+    in_process: list[float] = field(default_factory=list)
+    behind_grpc: Taken = field(default_factory=lambda: Taken([]))
     compute_s: float = 0.0  # of a batch, nothing copied
     copy_s: float = 0.0  # of a batch: the slower of its two ways, which do not disturb each other
     counted: dict[str, int] = field(default_factory=dict)  # by the server's engine, in all rounds
@@ -65,8 +67,13 @@ class Compared:
     def best_loop(self) -> float:
         return max((statistics.median(rates) for rates in self.loop.values()), default=0.0)
 
-    def executor(self, place: str) -> float:
-        return self.taken[place].per_second * self.rows
+    @property
+    def executor(self) -> float:
+        return statistics.median(self.in_process)
+
+    @property
+    def server(self) -> float:
+        return self.behind_grpc.per_second * self.rows
 
     def figures(self) -> dict[str, Any]:
         """For JSON."""
@@ -77,8 +84,9 @@ class Compared:
             "copy_s_per_batch": self.copy_s,
             "limit_rows_per_second": self.limit,
             "torch_loop_rows_per_second": {str(slots): rates for slots, rates in self.loop.items()},
-            "executor_to_best_loop": self.executor("in process") / self.best_loop if self.best_loop else None,
-            "places": {place: taken.figures() for place, taken in self.taken.items()},
+            "executor_rows_per_second": self.in_process,
+            "executor_to_best_loop": self.executor / self.best_loop if self.best_loop else None,
+            "behind_grpc": self.behind_grpc.figures(),
             "server_engine_counters": self.counted,
             "server_measured_s": self.served_s,
         }
@@ -105,19 +113,21 @@ def compare(precision: str, rows: int, options: argparse.Namespace, folder: Path
     write_model(folder, name, model, shape=IMAGE, rows=rows, output=CLASSES, precision=precision)
     with ExitStack() as stack:
         executor = Executor(folder, name, rows, stack)
+        here = InProcess(folder, name, (rows, *IMAGE), str(DTYPES[precision]).removeprefix("torch."), IN_FLIGHT, stack)
+        if not options.double:
+            here.page_lock(stack)
         loops = [] if options.double else _loops(compared)
         before = executor.counters()
         for _ in range(options.rounds):
             for loop in loops:
                 rate = loop.run(options.seconds)
                 compared.loop.setdefault(rate.slots, []).append(rate.rows_per_second)
-            once = in_turns(executor.points(options.seconds), 1, name)
-            for place, taken in once.items():
-                known = compared.taken.get(place, Taken([]))
-                compared.taken[place] = Taken([*known.rounds, *taken.rounds])
+            compared.in_process.append(here.rows_per_second(options.seconds))
+            taken = in_turns([executor.point(options.seconds)], 1, name)["server"]
+            compared.behind_grpc = Taken([*compared.behind_grpc.rounds, *taken.rounds])
         after = executor.counters()
         compared.counted = {key: after[key] - before.get(key, 0) for key in after}
-        compared.served_s = sum(compared.taken["server"].each("duration_s"))
+        compared.served_s = sum(compared.behind_grpc.each("duration_s"))
         if loops:
             compared.compute_s = loops[0].compute_s()
     return compared
@@ -142,7 +152,8 @@ def overhead(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with ExitStack() as stack:
         executor = Executor(folder, "small", 1, stack)
         before = executor.counters()
-        taken = in_turns(executor.points(options.seconds), options.rounds, "overhead")
+        points = [executor.point(options.seconds), executor.point_in_process(options.seconds, stack)]
+        taken = in_turns(points, options.rounds, "overhead")
         after = executor.counters()
     counted = {key: after[key] - before.get(key, 0) for key in after}
     here, there = taken["in process"], taken["server"]
@@ -179,7 +190,7 @@ def report(found: dict[str, Any], compared: list[Compared]) -> str:
 
 
 def _row(one: Compared) -> list[str]:
-    here = one.executor("in process")
+    here = one.executor
     parts_s = sum(one.counted[name] for name in ("h2d_ns", "compute_ns", "d2h_ns")) / 1e9
     return [
         f"{one.precision}, {one.rows} rows",
@@ -189,7 +200,7 @@ def _row(one: Compared) -> list[str]:
         f"{one.best_loop:,.0f}",
         f"{here:,.0f}",
         f"{here / one.best_loop:.1%}" if one.best_loop else "",
-        f"{one.executor('server'):,.0f}",
+        f"{one.server:,.0f}",
         f"{max(0.0, parts_s - one.served_s) / parts_s:.0%}" if parts_s else "",
     ]
 

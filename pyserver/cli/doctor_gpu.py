@@ -5,25 +5,24 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from pyserver.cuda_api import CudaApi, CudaError, Gpu
 from pyserver.errors import one_line
 from pyserver.nvml import NvmlError, open_nvml
+from pyserver.nvrtc_libraries import MAJORS, libraries
 from pyserver.transfer_rates import measure_transfers
 
 _TENSORRT = {"tensorrt": "tensorrt", "tensorrt_lean": "tensorrt-lean", "tensorrt_rtx": "tensorrt-rtx"}
-# Of CUDA 12 and 13, as the system has them, and as their PyPI packages lay them below nvidia/.
-_NVRTC = ("libnvrtc.so.13", "libnvrtc.so.12")
-_NVRTC_FOLDERS = ("cu13/lib", "cuda_nvrtc/lib")
 
 
 def gpu_rows(api: Callable[[], CudaApi] = CudaApi) -> Iterator[tuple[str, str]]:
     """Pairs of what is asked and what was found."""
+    driver_major = max(MAJORS)
     try:
         driver = api()
+        driver_major = driver.version[0]
         gpus = driver.gpus()
     except CudaError as error:
         yield "GPU", f"none: {error.message}"
@@ -35,14 +34,13 @@ def gpu_rows(api: Callable[[], CudaApi] = CudaApi) -> Iterator[tuple[str, str]]:
         if not gpus:
             yield "GPU", "none: the driver finds no device"
     yield "GPU use", _use()
-    yield "NVRTC", nvrtc_report()
+    yield "NVRTC", nvrtc_report(libraries(driver_major))
     yield "TensorRT", ", ".join(_module_report(module, package) for module, package in _TENSORRT.items())
     yield "PyTorch", _torch_report()
 
 
-def nvrtc_report(libraries: tuple[str, ...] = _NVRTC) -> str:
-    """NVRTC's version, or what installs it."""
-    paths = [*_packaged(libraries), *libraries]
+def nvrtc_report(paths: Sequence[str]) -> str:
+    """NVRTC's version, of the first that can be loaded, or what installs it."""
     for path in paths:
         try:
             library = ctypes.CDLL(path)
@@ -51,14 +49,7 @@ def nvrtc_report(libraries: tuple[str, ...] = _NVRTC) -> str:
         major, minor = ctypes.c_int(), ctypes.c_int()
         if library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor)) == 0:
             return f"works: {major.value}.{minor.value} ({path})"
-    return f"not there: none of {', '.join(libraries)} can be loaded; pip install nvidia-cuda-nvrtc"
-
-
-def _packaged(libraries: tuple[str, ...]) -> list[str]:
-    spec = importlib.util.find_spec("nvidia")
-    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    candidates = [Path(root, below, name) for root in folders for below in _NVRTC_FOLDERS for name in libraries]
-    return [str(path) for path in candidates if path.is_file()]
+    return f"not there: none of {', '.join(paths)} can be loaded; pip install nvidia-cuda-nvrtc"
 
 
 def _description(gpu: Gpu) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from gpu_models import (
     Branching,
     BranchingPairs,
+    Bulky,
     Embeds,
     Keyed,
     Nested,
@@ -25,7 +25,6 @@ from gpu_models import (
     write_config,
 )
 from machine import Machine, counters, serving
-from resnet50 import CLASSES, IMAGE, resnet50
 from torch import nn
 
 from pyserver.channel import RequestFailedError
@@ -93,11 +92,9 @@ def test_a_model_is_loaded_with_inputs_that_it_can_bear(tmp_path: Path) -> None:
     repository = tmp_path / "models"
     module = Embeds(10).eval()
     save_traced(module, torch.zeros((2, 6), dtype=torch.int64), repository / "embeds" / "1" / "model.pt")
-    write_config(repository / "embeds", shape=[6], max_batch_size=4, output=[6], options=GPU, datatype="INT64")
-    config = repository / "embeds" / "model.yaml"
-    told = yaml.safe_load(config.read_text(encoding="utf-8"))
-    told["outputs"][0]["datatype"] = "FP32"
-    config.write_text(yaml.safe_dump(told), encoding="utf-8")
+    outputs = [{"name": "y", "datatype": "FP32", "shape": [6]}]
+    folder = repository / "embeds"
+    write_config(folder, shape=[6], max_batch_size=4, output=[6], options=GPU, datatype="INT64", outputs=outputs)
     given = np.arange(18).reshape(3, 6) % 10
     with serving(repository) as server, Client(server.address) as client, torch.no_grad():
         expected = module(torch.from_numpy(given)).numpy()
@@ -122,23 +119,27 @@ def test_what_is_not_the_output_that_was_configured_is_told(tmp_path: Path, modu
 
 @pytest.mark.usefixtures("real_gpu")
 def test_copies_of_one_batch_overlap_the_execution_of_another(tmp_path: Path) -> None:
+    """A large output that nobody asks for is copied, and costs the clients nothing: the GPU sets the pace."""
+    columns = 6 << 20
     repository = tmp_path / "models"
-    save_traced(resnet50(), torch.zeros((2, *IMAGE)), repository / "resnet50" / "1" / "model.pt")
-    options = {**GPU, "precision": "f16"}
-    write_config(repository / "resnet50", shape=IMAGE, max_batch_size=32, output=[CLASSES], options=options)
-    images = np.zeros((32, *IMAGE), np.float32)
+    save_traced(Bulky(columns), torch.zeros((1, 4)), repository / "bulky" / "1" / "model.pt")
+    outputs = [{"name": name, "datatype": "FP32", "shape": [size]} for name, size in (("y", 4), ("z", columns))]
+    write_config(repository / "bulky", shape=[4], max_batch_size=1, output=[4], options=GPU, outputs=outputs)
+    given = np.zeros((1, 4), np.float32)
     with serving(repository) as server, Client(server.address) as client:
-        client.predict("resnet50", {"x": images})
-        before, began = counters(client, "resnet50"), time.perf_counter()
+
+        def ask(_: int) -> None:
+            assert (client.predict("bulky", {"x": given}, outputs=["y"]).outputs["y"] == 1).all()
+
         with ThreadPoolExecutor(6) as clients:
-            list(clients.map(lambda _: client.predict("resnet50", {"x": images}), range(120)))
-        elapsed_ns = (time.perf_counter() - began) * 1e9
-        after = counters(client, "resnet50")
+            list(clients.map(ask, range(50)))
+            before, began = counters(client, "bulky"), time.perf_counter()
+            list(clients.map(ask, range(500)))
+            elapsed_ns = (time.perf_counter() - began) * 1e9
+        after = counters(client, "bulky")
     spent = {name: after[name] - before[name] for name in ("h2d_ns", "compute_ns", "d2h_ns")}
     # Were one done after the other, the parts would not add up to more than the whole took.
-    busiest = max(spent.values())
-    assert sum(spent.values()) > 0
-    assert elapsed_ns < sum(spent.values()) or busiest > 0.9 * elapsed_ns, (spent, elapsed_ns)
+    assert elapsed_ns < 0.95 * sum(spent.values()), (spent, elapsed_ns)
 
 
 def test_reloads_under_load_lose_no_request_and_no_memory(machine: Machine, tmp_path: Path) -> None:

@@ -46,12 +46,14 @@ Result<CudaGraphBuilder> CudaGraphBuilder::create(GraphMemory memory, const Cuda
 }
 
 Status CudaGraphBuilder::set_preprocess(DeviceChains chains) {
+  if (chains.empty() && options_.preprocess.empty()) return {};
   CudaGraphOptions options = options_;
   options.preprocess = std::move(chains);
   return make_anew(std::move(options));
 }
 
 Status CudaGraphBuilder::set_postprocess(DeviceChains chains) {
+  if (chains.empty() && options_.postprocess.empty()) return {};
   CudaGraphOptions options = options_;
   options.postprocess = std::move(chains);
   return make_anew(std::move(options));

@@ -27,8 +27,9 @@ class CudaGraphBuilder {
   static Result<CudaGraphBuilder> create(GraphMemory memory, const CudaGraphOptions& options);
 
   // Ops that are captured with the model, before and after it, by the names of its inputs and outputs. Must come before
-  // anything is recorded, and before a lane is asked for: all lanes are made anew. Where it fails, nothing has changed.
-  // INVALID_ARGUMENT where a chain does not fit the model's tensor.
+  // anything is recorded, and before a lane is asked for: all lanes are made anew, beside those that there are. Where
+  // it fails, or there are no chains and were none, nothing has changed. INVALID_ARGUMENT where a chain does not fit
+  // the model's tensor.
   Status set_preprocess(DeviceChains chains);
   Status set_postprocess(DeviceChains chains);
 

@@ -85,6 +85,14 @@ TEST_F(GraphBuilderTest, EveryLaneNeedsTheSameGraphs) {
   EXPECT_FALSE(builder->usable());
 }
 
+TEST_F(GraphBuilderTest, WithoutOpsTheLanesAreNotMadeAnew) {
+  ASSERT_TRUE(begin(scale_options(4)).ok());
+  const std::size_t allocations = fakeCalls("cuMemAlloc_v2");
+  EXPECT_TRUE(builder->set_preprocess({}).ok());
+  EXPECT_TRUE(builder->set_postprocess({}).ok());
+  EXPECT_EQ(fakeCalls("cuMemAlloc_v2"), allocations) << "there may be no memory for two of each";
+}
+
 TEST_F(GraphBuilderTest, CountsOutOfRangeAreRefused) {
   CudaGraphOptions options = scale_options(1);
   options.lanes = 0;

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyserver.engines.nvrtc import libraries
+from pyserver.nvrtc_libraries import libraries
 
 
 @pytest.fixture
