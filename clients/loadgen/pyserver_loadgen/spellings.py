@@ -52,7 +52,9 @@ def duration_text(seconds: float) -> str:
 
 
 def rate_text(rate: float) -> str:
-    """`2,000/s`, `12.5/s`."""
+    """`2,000/s`, `12.5/s`; `-` where nothing was measured."""
+    if math.isnan(rate):
+        return "-"
     return f"{rate:,.0f}/s" if rate >= 100 or rate == int(rate) else f"{rate:.3g}/s"
 
 
