@@ -38,6 +38,21 @@ struct BuilderHolder {
   }
 };
 
+// While it lives, Python's collector frees nothing: on a thread that captures, giving memory of the GPU back is an
+// error that ends the capture.
+class NothingIsCollected {
+ public:
+  NothingIsCollected() : was_on_(PyGC_Disable() != 0) {}
+  ~NothingIsCollected() {
+    if (was_on_) PyGC_Enable();
+  }
+  NothingIsCollected(const NothingIsCollected&) = delete;
+  NothingIsCollected& operator=(const NothingIsCollected&) = delete;
+
+ private:
+  const bool was_on_;
+};
+
 ShapesByName to_shapes(const PythonShapes& given) {
   ShapesByName shapes;
   for (const auto& [name, dimensions] : given) shapes[name] = to_shape(dimensions);
@@ -95,6 +110,7 @@ CUdeviceptr address_of(const std::map<std::string, CUdeviceptr>& addresses, std:
 
 void record(BuilderHolder& holder, const LaneView& lane, std::int64_t rows, std::size_t profile,
             const py::function& enqueue, const PythonShapes& output_shapes) {
+  const NothingIsCollected collector;
   const auto call = [&enqueue]() -> Status {
     try {
       enqueue();

@@ -8,6 +8,7 @@ launches and answers without Python. A model that cannot be captured runs with t
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import math
 import threading
@@ -194,20 +195,33 @@ def _capture(
         # The graph writes to cuBLAS's workspace too: within the capture a new one is made, in the graph's own pool.
         torch._C._cuda_clearCublasWorkspaces()
         graph = torch.cuda.CUDAGraph(keep_graph=True)
-        graph.capture_begin(pool=pool, capture_error_mode="thread_local")
-        try:
-            output_shapes = work.enqueue(rows, shapes)
-            graph.capture_end()
-        except BaseException as error:
-            _give_up(graph, program.device.index, pool)
-            if not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError):
-                raise
-            return f"with {rows} rows: {one_line(str(error), 300)}"
-        finally:
-            torch._C._cuda_clearCublasWorkspaces()
+        with _nothing_collected():
+            graph.capture_begin(pool=pool, capture_error_mode="thread_local")
+            try:
+                output_shapes = work.enqueue(rows, shapes)
+                graph.capture_end()
+            except BaseException as error:
+                _give_up(graph, program.device.index, pool)
+                if not isinstance(error, RuntimeError) or isinstance(error, torch.OutOfMemoryError):
+                    raise
+                return f"with {rows} rows: {one_line(str(error), 300)}"
+            finally:
+                torch._C._cuda_clearCublasWorkspaces()
     work.graphs.append(graph)
     builder.adopt(work.lane, rows, profile, graph.raw_cuda_graph(), output_shapes)
     return ""
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """What Python's collector would free during a capture, another model's memory perhaps, would end that."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _give_up(graph: torch.cuda.CUDAGraph, device: int, pool: Any) -> None:

@@ -109,6 +109,30 @@ def what_python_raises_while_a_graph_is_recorded_is_told() -> None:
     model.end(runtime)
 
 
+@case
+def what_is_garbage_is_not_collected_while_a_graph_is_recorded() -> None:
+    class Garbage:
+        def __init__(self, device: _core.CudaDevice) -> None:
+            self.memory = _core.CudaMemory(device, 64)
+            self.itself = self
+
+    model = Scaled()
+    (lane,) = model.builder.lanes
+
+    def enqueue(rows: int) -> None:
+        enough_to_wake_the_collector = [[] for _ in range(10_000)]
+        assert enough_to_wake_the_collector
+        model.enqueue(lane, rows)
+
+    for rows in model.builder.buckets:
+        gc.collect()
+        Garbage(model.device)  # what it holds cannot be given back during a capture
+        model.builder.record(lane, rows, 0, lambda rows=rows: enqueue(rows))
+    assert gc.isenabled()
+    model.end(model.serve())
+    gc.collect()
+
+
 class WordlessError(Exception):
     """Fails where it is asked what it says."""
 
